@@ -1,0 +1,58 @@
+"""Keyed tokens that bind a mail to a ticket: in the Message-ID of every letter and in the reply address.
+
+HMAC-SHA256 cut to 80 bits, base32, compared in constant time; the newest key signs, older ones still verify (S01).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+TOKEN_BITS = 80
+_MESSAGE_ID = re.compile(r"<kefud\.t(\d{1,15})\.([0-9a-z]{6,20})\.([a-z2-7]{16})@[^<>@\s]{1,255}>")
+_ADDRESS = re.compile(r"\+t(\d{1,15})\.([a-z2-7]{16})@")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that verified: the ticket it belongs to, and the Message-ID it came in ("" from a reply address)."""
+
+    ticket: int
+    message_id: str = ""
+
+
+def mac(key: bytes, ticket: int, nonce: str) -> str:
+    """The 80-bit code for a ticket and a nonce."""
+    digest = hmac.new(key, f"kefud:{ticket}:{nonce}".encode(), hashlib.sha256).digest()
+    return base64.b32encode(digest[: TOKEN_BITS // 8]).decode().lower()
+
+
+def message_id(key: bytes, ticket: int, nonce: str, domain: str) -> str:
+    """The Message-ID of a letter, with angle brackets. ``nonce`` is lower-case letters and digits, unique per letter."""
+    return f"<kefud.t{ticket}.{nonce}.{mac(key, ticket, nonce)}@{domain}>"
+
+
+def reply_address(key: bytes, ticket: int, address: str) -> str:
+    """``address`` with a keyed tag: kefu+t12.abcdefghijklmnop@example.com."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+t{ticket}.{mac(key, ticket, 'reply')}@{domain}"
+
+
+def verified(keys: Sequence[bytes], message_ids: Iterable[str], addresses: Iterable[str] = ()) -> tuple[Token, ...]:
+    """The tokens among Message-IDs and addresses that one of ``keys`` made. Anything else counts for nothing."""
+    found: list[Token] = []
+    for text in message_ids:
+        if (m := _MESSAGE_ID.fullmatch(text.strip())) and _matches(keys, int(m[1]), m[2], m[3]):
+            found.append(Token(int(m[1]), text.strip()))
+    for text in addresses:
+        if (m := _ADDRESS.search(text)) and _matches(keys, int(m[1]), "reply", m[2]):
+            found.append(Token(int(m[1])))
+    return tuple(dict.fromkeys(found))
+
+
+def _matches(keys: Sequence[bytes], ticket: int, nonce: str, given: str) -> bool:
+    return any([hmac.compare_digest(mac(key, ticket, nonce), given) for key in keys])

@@ -1,0 +1,72 @@
+"""Whose word counts: the one decision of what a message may do to a ticket (S01–S04). Every path asks here.
+
+A number or a From line attaches nothing and changes no state by itself. A message joins a ticket by a keyed token, by
+answering a mail that the ticket knows, or by a number from a party to the ticket; it acts only when token, roster and
+authenticated mail come together.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kefud.desk.occasions import Author
+
+TICKET_NUMBER = re.compile(r"(?<![0-9A-Za-z])KF(\d{8})[-－—]?(\d{4,6})(?!\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is known of a message and one ticket.
+
+    ``token``: a keyed token of this ticket verified, or the message answers a letter this ticket sent. ``thread``: it
+    answers a mail this ticket received. ``number``: it names the ticket's number. ``roster``: "requester", "party:ID" or
+    "role:ID" when the strict From address is a party to the ticket, "" for a stranger. ``authenticated``: our own server
+    vouches for the sender, or the mailbox is internal only.
+    """
+
+    token: bool
+    thread: bool
+    number: bool
+    roster: str
+    authenticated: bool
+    identity: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``attach``: the message belongs to the ticket. ``author`` says who speaks, and whether they may act."""
+
+    attach: bool
+    author: Author
+    why: str
+
+
+def weigh(claim: Claim) -> Verdict:
+    """Decide what ``claim`` is worth. Exactly one combination lets a department or manager act: all three proofs."""
+    role, _, id = claim.roster.partition(":")
+    on_roster = bool(role) and claim.identity
+    acts = claim.token and on_roster and claim.authenticated
+    who = {"requester": "requester", "party": "party", "role": "staff"}.get(role if on_roster else "", "stranger")
+    if who == "requester":
+        attach = claim.token or claim.thread or claim.number
+        author = Author("requester", verified=claim.token or claim.thread, why=_why(claim))
+        return Verdict(attach, author, _why(claim))
+    if who in ("party", "staff"):
+        return Verdict(claim.token or claim.thread or claim.number, Author(who, id, acts, _why(claim)), _why(claim))
+    return Verdict(claim.token, Author("stranger", why=_why(claim)), _why(claim))
+
+
+def numbers_in(text: str) -> tuple[str, ...]:
+    """Ticket numbers a text names, each once, in order."""
+    return tuple(dict.fromkeys(f"KF{m[1]}-{m[2]}" for m in TICKET_NUMBER.finditer(text)))
+
+
+def _why(claim: Claim) -> str:
+    facts = (
+        (claim.token, "keyed token"), (claim.thread, "answers a mail of the ticket"), (claim.number, "names the number"),
+        (bool(claim.roster), f"on the roster as {claim.roster}"), (claim.authenticated, "sender authenticated"),
+    )  # fmt: skip
+    have = [text for fact, text in facts if fact]
+    lack = [text for fact, text in (facts[0], (bool(claim.roster), "not on the roster"), facts[4]) if not fact]
+    return "; ".join(have) + (f" (missing: {', '.join(lack)})" if lack else "")

@@ -1,0 +1,438 @@
+"""A ticket as others read it: plain dicts and strings for letters, forms and JSON, each with no more than the reader needs.
+
+`ticket_json` is the contract others script against; `ticket_view` is what templates get (the same keys, Chinese labels,
+local times as text); `form_data` fills a printed form. Names, numbers and insults stay away from those who need none of
+them (S2-5.7, S3-4.3.1; RULES §9).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from kefud.desk.chinese import fold
+from kefud.desk.ticket import Deadline, Ticket, chinese
+
+Profile = Literal["full", "owner", "party", "masked"]
+
+LONGEST = 8_000
+"""Characters of one text that a letter shows; the whole text stays in the archive."""
+
+DEADLINE_NAMES: dict[str, str] = {
+    "first_response": "首次响应", "plan": "详细解决方案", "reply": "答复", "notice_property": "书面通知物业公司",
+    "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
+    "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "visit": "回访",
+    "progress": "进展告知", "thanks": "答谢", "acknowledge": "部门签收", "sign_off": "联系单签收", "important": "重要事项签阅",
+}  # fmt: skip
+
+FORM_TITLES: dict[str, str] = {
+    "front_desk_ledger": "客服前台工作台帐", "daily_record": "客服组日工作记录表", "opinion_form": "顾客意见处理单",
+    "notice": "工作联系单", "visit_record": "回访记录", "call_register": "来电登记表", "box_register": "意见箱开箱登记表",
+    "doc_in_register": "收文登记簿", "doc_out_register": "发文登记簿", "approval_request": "请示单",
+    "extension_notice": "延期告知书", "evidence_record": "维修取证记录", "retention_claim": "质保金扣款申请",
+    "drawing_order": "设计工单", "thanks_letter": "答谢函", "meeting_pack": "例会材料", "monthly_report": "月报",
+    "contractor_score": "月度考核", "yearly_appraisal": "年终考核",
+}  # fmt: skip
+
+VISIT_ANSWERS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied": "不满意", "unreached": "未联系上"}
+MEDIUM_NAMES = {"mail": "邮件", "call": "来电", "paper": "意见箱", "entry": "来访"}
+DOCUMENT_STATES = {"asked": "已申请,待业主同意", "agreed": "业主已同意", "refused": "业主未同意"}
+
+_ANSWERING = ("reply", "reply_to_property", "reply_to_sales", "resolve", "plan", "drawing", "progress")
+"""Deadlines that tell the requester by when they hear from us, the most telling first."""
+
+_HOUSE_HIDDEN = ("attitude", "sales_service")
+"""Categories whose masked notice shows no house: nobody has to go there, and it would tell who complained (D26)."""
+
+_INTERNAL_FIELDS = ("insults", "quoted_insults", "ladder", "opened_by", "accused")
+_TITLES = {"女士": "女士", "小姐": "女士", "太太": "女士", "夫人": "女士", "先生": "先生", "老师": "老师", "师傅": "师傅"}
+_COMPOUND_SURNAMES = (
+    "欧阳", "上官", "司马", "诸葛", "司徒", "东方", "独孤", "南宫", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "长孙", "宇文", "令狐",
+    "端木", "申屠", "轩辕", "呼延", "百里", "东郭", "西门", "闻人", "澹台", "淳于", "公冶", "太叔", "钟离", "鲜于", "闾丘", "亓官",
+)  # fmt: skip
+
+
+def ticket_view(
+    ticket: Ticket, timezone: str, *, profile: Profile = "full", names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The ticket for a template: the keys of the JSON contract, ``*_zh`` labels, local times as text ("2025年3月6日 17:00").
+
+    ``profile`` says who reads: "full" our own staff, "owner" the requester, "party" a department that may know whom it
+    visits, "masked" one that may not. ``names`` gives parties and roles their configured names.
+    """
+    zone = ZoneInfo(timezone)
+    name_of = _namer(names)
+    clean = _cleaner(ticket, profile)
+    house = None if profile == "masked" and hides_house(ticket) else ticket.house
+    requester = _requester(ticket, profile)
+    answer = answer_deadline(ticket)
+    notice = ticket.document("notice")
+    return {
+        "number": ticket.number,
+        "status": ticket.status, "status_zh": chinese(ticket.status),
+        "round": ticket.round,
+        "kind": ticket.kind, "kind_zh": chinese(ticket.kind),
+        "class": ticket.ticket_class, "class_zh": {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}[ticket.ticket_class],
+        "category": ticket.category, "category_zh": chinese(ticket.category),
+        "urgency": ticket.urgency, "urgency_zh": chinese(ticket.urgency),
+        "important": ticket.important, "important_zh": "重要" if ticket.important else "一般",
+        "origin": ticket.origin, "origin_zh": name_of(ticket.origin),
+        "house": house, "house_zh": house_text(house),
+        "subject": clean(ticket.subject), "summary": clean(ticket.summary or ticket.subject),
+        "text": clean(ticket.text),
+        "department": ticket.department, "department_zh": name_of(ticket.department or "cs_center"),
+        "joint": list(ticket.joint), "joint_zh": "、".join(map(name_of, ticket.joint)),
+        "handler": ticket.handler, "handler_zh": name_of(ticket.handler or "cs_clerk"),
+        "requester": requester,
+        "salutation": salutation(ticket.requester.name) if profile in ("full", "owner") else "",
+        "contact": _contact(requester, profile),
+        "masked": ticket.masked, "dispute": ticket.dispute,
+        "channel": ticket.channel, "medium": ticket.medium, "medium_zh": MEDIUM_NAMES.get(ticket.medium, ticket.medium),
+        "arrivals": [
+            {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": local(a.received_at, zone), "subject": clean(a.subject)}
+            for a in ticket.arrivals
+        ],
+        "effects": list(ticket.effects), "notify": list(ticket.notify),
+        "deadlines": {d.name: _deadline_view(d, zone) for d in _current_deadlines(ticket)},
+        "documents": [
+            {"form": d.form, "form_zh": FORM_TITLES.get(d.form, d.form), "number": d.number, "path": d.path, "to_zh": name_of(d.to)}
+            for d in ticket.documents if not d.void
+        ],
+        "notice_number": notice.number if notice else "",
+        "letters": [
+            {"to": x.to, "template": x.template, "message_id": x.message_id, "status": x.status} for x in ticket.letters
+        ] if profile == "full" else [],
+        "tasks": [
+            {"kind": t.kind, "role_zh": name_of(t.role), "due": local(t.due, zone), "text": clean(t.text), "done": local(t.done_at, zone)}
+            for t in ticket.tasks
+        ] if profile == "full" else [],
+        "related": list(ticket.related),
+        "fields": _fields(ticket, profile, clean, zone),
+        "transfers": ticket.transfers, "rung": ticket.rung,
+        "extension": ticket.extension, "extension_zh": DOCUMENT_STATES.get(ticket.extension, ""),
+        "received_at": local(ticket.started_at or ticket.created_at, zone),
+        "created_at": local(ticket.created_at, zone), "updated_at": local(ticket.updated_at, zone),
+        "reply_by": local(answer, zone),
+    }  # fmt: skip
+
+
+def ticket_json(ticket: Ticket, history: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The ticket as the contract shows it: ISO 8601 with offset, no key missing, empty values null, [] or {}."""
+    shown: dict[str, Any] = {
+        "number": ticket.number or None,
+        "status": ticket.status,
+        "round": ticket.round,
+        "kind": ticket.kind,
+        "class": ticket.ticket_class,
+        "category": ticket.category,
+        "urgency": ticket.urgency,
+        "important": ticket.important,
+        "origin": ticket.origin,
+        "house": ticket.house,
+        "subject": ticket.subject or None,
+        "summary": ticket.summary or None,
+        "department": ticket.department,
+        "joint": list(ticket.joint),
+        "handler": ticket.handler,
+        "requester": {
+            "name": ticket.requester.name or None,
+            "phone": ticket.requester.phone or None,
+            "email": ticket.requester.email or None,
+            "anonymous": ticket.requester.anonymous,
+        },
+        "channel": ticket.channel or None,
+        "arrivals": [
+            {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": iso(a.received_at), "subject": a.subject or None}
+            for a in ticket.arrivals
+        ],
+        "effects": list(ticket.effects),
+        "notify": list(ticket.notify),
+        "deadlines": {
+            d.name: {"due": iso(d.due), "met": iso(d.met), "rule": d.rule or None} for d in _current_deadlines(ticket)
+        },
+        "documents": [
+            {"form": d.form, "number": d.number or None, "path": d.path or None} for d in ticket.documents if not d.void
+        ],
+        "letters": [
+            {"to": x.to, "template": x.template, "message_id": x.message_id, "status": x.status} for x in ticket.letters
+        ],
+        "related": list(ticket.related),
+        "created_at": iso(ticket.created_at),
+        "updated_at": iso(ticket.updated_at),
+    }
+    if history is not None:
+        shown["history"] = [
+            {"at": iso(h.get("at")), "who": h.get("who") or None, "what": h.get("what") or None, "why": h.get("why") or None}
+            for h in history
+        ]
+    return shown
+
+
+def notice_view(
+    ticket: Ticket,
+    notice: Any,
+    number: str,
+    *,
+    site: Mapping[str, Any],
+    at: datetime,
+    names: Mapping[str, str] | None = None,
+    masked: bool | None = None,
+) -> dict[str, Any]:
+    """What a 工作联系单 says, for its letter and its form alike. ``notice`` is the decision that ordered it.
+
+    ``masked`` overrides the decision; name and number leave the content as well as the fields (S2-5.7).
+    """
+    zone = ZoneInfo(str(site["timezone"]))
+    name_of = _namer(names)
+    mask = bool(notice.mask if masked is None else masked)
+    profile: Profile = "masked" if mask else "party"
+    view = ticket_view(ticket, str(site["timezone"]), profile=profile, names=names)
+    clean = _cleaner(ticket, profile)
+    return {
+        "number": number,
+        "date": local(at, zone),
+        "to": notice.to, "to_name": name_of(notice.to),
+        "copies": [name_of(c) for c in notice.copy_to],
+        "from_name": str(site["name"]),
+        "subject": clean(notice.subject) or view["subject"] or f"{view['category_zh']}{view['kind_zh']}",
+        "content": clean(notice.content) or view["summary"] or view["text"],
+        "request": clean(notice.request) or "请核实情况并处理,将处理结果和依据书面回复我中心。",
+        "finish_by": local(notice.finish_by, zone), "reply_by": local(notice.reply_by, zone),
+        "limit_rule": notice.limit_rule,
+        "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
+        "house_zh": view["house_zh"], "place": view["fields"].get("place", ""),
+        "incident_time": view["fields"].get("incident_time", ""),
+        "contact": view["contact"],
+        "mask": mask,
+        "round": ticket.round, "previous": str(ticket.fields.get("previous_form", "")),
+        "ticket": ticket.number,
+        "enclosures": [],
+        "sign": name_of(notice.sign) if notice.sign else "",
+    }  # fmt: skip
+
+
+def answer_deadline(ticket: Ticket) -> datetime | None:
+    """By when the requester hears from us: the agreed time, else the deadline that promises most (S0-4.1.3)."""
+    agreed = next((d for d in map(ticket.deadline, _ANSWERING) if d and d.agreed), None)
+    if agreed:
+        return agreed.due
+    for name in _ANSWERING:
+        found = ticket.deadline(name)
+        if found:
+            return found.due
+    for key in ("agreed_reply_at", "promised_at"):
+        if instant := as_instant(ticket.fields.get(key)):
+            return instant
+    return None
+
+
+def hides_house(ticket: Ticket) -> bool:
+    """True where a masked notice must not even name the house."""
+    return ticket.category in _HOUSE_HIDDEN
+
+
+def salutation(name: str) -> str:
+    """"钱女士" for a name that carries a title, "" where we do not know how to address the person (S1-6.4; RULES §9)."""
+    name = re.sub(r"[\s\u3000]", "", name)
+    folded = fold(name)
+    for title, ours in _TITLES.items():
+        stem = name[: -len(title)]
+        if folded.endswith(title) and 1 <= len(stem) <= 12 and re.fullmatch(r"[^\W\d_]+(?:·[^\W\d_]+)*", stem):
+            return _surname(stem) + ours
+    return ""
+
+
+def _surname(name: str) -> str:
+    if not re.fullmatch(r"[\u3400-\u9fff]+", name) or len(name) == 1:
+        return name
+    return name[:2] if fold(name[:2]) in _COMPOUND_SURNAMES else name[:1]
+
+
+def masked_phone(phone: str) -> str:
+    """138****0201; a short number is hidden altogether."""
+    digits = re.sub(r"\D", "", phone)
+    return f"{digits[:3]}****{digits[-4:]}" if len(digits) >= 8 else "****" if digits else ""
+
+
+def house_text(house: str | None) -> str:
+    """ "3-2-501" as people write it: 3号楼2单元501室."""
+    if not house:
+        return ""
+    parts = house.split("-")
+    if len(parts) == 3 and all(parts):
+        return f"{parts[0]}号楼{parts[1]}单元{parts[2]}室"
+    if len(parts) == 2 and all(parts):
+        return f"{parts[0]}号楼{parts[1]}室"
+    return house
+
+
+def local(instant: datetime | None, zone: ZoneInfo) -> str:
+    """ "2025年3月6日 17:00" in the office's zone, "" for None."""
+    if instant is None:
+        return ""
+    t = instant.astimezone(zone) if instant.tzinfo else instant
+    return f"{t.year}年{t.month}月{t.day}日 {t.hour:02}:{t.minute:02}"
+
+
+def local_day(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def iso(instant: Any) -> str | None:
+    """ISO 8601 with offset, None for nothing; text is passed on as it is."""
+    if isinstance(instant, datetime):
+        return instant.isoformat()
+    return str(instant) if instant else None
+
+
+def as_instant(value: Any) -> datetime | None:
+    """The instant in a field: a datetime or ISO text with offset; None for anything else."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else None
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return found if found.tzinfo else None
+    return None
+
+
+def term_text(term: str) -> str:
+    """ "8 clock_hours" as staff read it: 8小时."""
+    match = re.match(r"\s*(\d+)\s+(clock|service|calendar|working)_(minute|hour|day)s?", term)
+    if not match:
+        return term
+    kind = match[2], match[3]
+    unit = {
+        ("clock", "minute"): "分钟", ("clock", "hour"): "小时", ("service", "minute"): "分钟(服务时间内)",
+        ("service", "hour"): "小时(服务时间内)", ("calendar", "day"): "日", ("working", "day"): "个工作日",
+    }.get(kind, "")  # fmt: skip
+    return f"{match[1]}{unit}" if unit else term
+
+
+# What may be read by whom
+
+_PHONE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d[- ]?\d{4}[- ]?\d{4}|0\d{2,3}[- ]?\d{7,8})(?!\d)")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,250}")
+_IDENTITY = re.compile(r"(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dxX](?![\dxX])")
+_CARD = re.compile(r"(?<!\d)(?:\d{4}[- ]?){4}\d{0,3}(?!\d)")
+_HOUSE = re.compile(r"[\d一二三四五六七八九十百]{1,4}(?:号楼|栋|幢|座)[\d一二三四五六七八九十]{0,3}(?:单元)?[\d一二三四五六七八九十百零〇]{0,5}(?:室|号|房)?")
+_HOUSE_SHORT = re.compile(r"(?<![\d-])\d{1,3}-\d{1,2}-\d{3,4}(?![\d-])")
+
+
+def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
+    """``text`` with the requester's name and every telephone number, address and card number hidden.
+
+    Places in the folded text are places in the original (full-width digits are found too). ``house`` hides the house as well.
+    """
+    for pattern, put in ((_EMAIL, "(邮箱略)"), (_IDENTITY, "(证件号略)"), (_PHONE, ""), (_CARD, "(卡号略)")):
+        text = _replaced(text, pattern, put)
+    if house:
+        text = _replaced(_replaced(text, _HOUSE_SHORT, "(房号略)"), _HOUSE, "(房号略)")
+    for name in _name_forms(ticket.requester.name):
+        text = text.replace(name, "业主")
+    return text
+
+
+def without_numbers(text: str) -> str:
+    """``text`` without identity and bank card numbers, which no department needs."""
+    return _replaced(_replaced(text, _IDENTITY, "(证件号略)"), _CARD, "(卡号略)")
+
+
+def _replaced(text: str, pattern: re.Pattern[str], put: str) -> str:
+    pieces, last = [], 0
+    for match in pattern.finditer(fold(text)):
+        pieces += [text[last : match.start()], put or masked_phone(match[1])]
+        last = match.end()
+    return "".join((*pieces, text[last:])) if pieces else text
+
+
+def _name_forms(name: str) -> tuple[str, ...]:
+    stem = re.sub(r"(?:女士|先生|小姐|太太|夫人|老师|师傅)$", "", name.strip())
+    polite = salutation(name)
+    surname = _surname(stem) if re.fullmatch(r"[\u3400-\u9fff]{2,}", stem) else stem if polite else ""
+    spoken = [surname + title for title in ("女士", "先生", "小姐", "太太")] if surname else []
+    forms = [name.strip(), stem, *spoken]
+    return tuple(sorted({f for f in forms if len(f) >= 2}, key=len, reverse=True))
+
+
+def _cleaner(ticket: Ticket, profile: Profile) -> Any:
+    insults = ticket.fields.get("quoted_insults") or ()
+    insults = (insults,) if isinstance(insults, str) else tuple(str(x) for x in insults)
+
+    def clean(text: str) -> str:
+        text = cut(str(text or ""))
+        if profile == "full":
+            return text
+        for insult in insults:
+            text = text.replace(insult, "(略)") if insult else text
+        if profile == "masked":
+            return without_personal(text, ticket, house=hides_house(ticket))
+        return without_numbers(text) if profile == "party" else text
+
+    return clean
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """``text``, or its beginning with a mark where it is longer than ``longest``."""
+    return text if len(text) <= longest else f"{text[:longest]}……(以下从略,全文共{len(text)}字,见工单原件)"
+
+
+def _requester(ticket: Ticket, profile: Profile) -> dict[str, Any]:
+    r = ticket.requester
+    if profile == "masked":
+        return {"name": "", "phone": "", "email": "", "anonymous": r.anonymous}
+    if profile == "party":
+        return {"name": r.name, "phone": r.phone, "email": "", "anonymous": r.anonymous}
+    return {"name": r.name, "phone": r.phone, "email": r.email, "anonymous": r.anonymous}
+
+
+def _contact(requester: Mapping[str, Any], profile: Profile) -> str:
+    if profile == "masked":
+        return "由我中心掌握,请勿自行联系业主;如需核实,请经我中心转达"
+    if requester["anonymous"]:
+        return "匿名"
+    return " ".join(x for x in (requester["name"], requester["phone"]) if x)
+
+
+def _fields(ticket: Ticket, profile: Profile, clean: Any, zone: ZoneInfo) -> dict[str, Any]:
+    hidden = _INTERNAL_FIELDS if profile != "full" else ()
+    return {key: _shown(value, clean, zone) for key, value in ticket.fields.items() if key not in hidden}
+
+
+def _shown(value: Any, clean: Any, zone: ZoneInfo) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if instant := as_instant(value):
+        return local(instant, zone)
+    if isinstance(value, date):
+        return local_day(value)
+    if isinstance(value, Mapping):
+        return {str(k): _shown(v, clean, zone) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_shown(v, clean, zone) for v in value]
+    return clean(str(value))
+
+
+def _current_deadlines(ticket: Ticket) -> Iterable[Deadline]:
+    last: dict[str, Deadline] = {}
+    for deadline in ticket.deadlines:
+        if not deadline.dropped:
+            last[deadline.name] = deadline
+    return last.values()
+
+
+def _deadline_view(d: Deadline, zone: ZoneInfo) -> dict[str, str]:
+    return {
+        "name_zh": DEADLINE_NAMES.get(d.name, d.name),
+        "due": local(d.due, zone), "met": local(d.met, zone), "rule": d.rule, "term_zh": term_text(d.term),
+    }  # fmt: skip
+
+
+def _namer(names: Mapping[str, str] | None) -> Any:
+    known = names or {}
+    return lambda id: known.get(id) or chinese(id)
