@@ -1,0 +1,5 @@
+"""`python -m kefud` is the `kefud` command."""
+
+from kefud.cli import main
+
+main()

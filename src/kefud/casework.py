@@ -1,0 +1,567 @@
+"""Message or passed deadline → ticket → decisions → letters, one transaction. The only place where tickets change.
+
+Every occasion comes through `Casework`: an arrival that was read, a deadline that is due, a letter that went out or came
+back, an order of a person. The rules are asked in a child process; what they decide is saved here, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from kefud.api import Site
+from kefud.compose import Composer
+from kefud.correspondence import Correspondence, decision_json
+from kefud.desk import decisions as d
+from kefud.desk import tokens, trust
+from kefud.desk.message import Message
+from kefud.desk.occasions import Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
+from kefud.desk.reading import Reading, Sorted, Unread
+from kefud.desk.ticket import Ticket, chinese
+from kefud.desk.triage import Outcome
+from kefud.errors import KefudError, NotAllowed, Usage
+from kefud.store import arrivals, letters, numbers, settings, tickets
+from kefud.store.database import Database
+from kefud.store.tickets import Ledger
+
+
+class Judges(Protocol):
+    """Where the rules are asked (a reading room in a child process)."""
+
+    def judge(self, batch: Sequence[tuple[Ticket, Occasion, Sequence[d.Decision]]]) -> list[Outcome]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One ticket-to-be or ticket-to-change of an arrival, with the occasion the rules are asked about."""
+
+    reading: Reading
+    ticket: Ticket
+    occasion: Occasion
+    given: tuple[d.Decision, ...] = ()
+    sorted: Sorted | None = None
+    disposition: str = "new"
+    opinions: tuple[Any, ...] = ()
+
+
+class Stale(KefudError):
+    """The ticket was changed by someone else in the meantime: look again."""
+
+    exit_status = 75
+
+
+class Casework:
+    """Files readings, follows deadlines, records what became of letters, and carries out orders."""
+
+    def __init__(
+        self,
+        db: Database,
+        site: Site,
+        composer: Composer,
+        judges: Judges,
+        *,
+        clock: Callable[[], datetime],
+        nonce: Callable[[], str],
+        transports: Mapping[str, str] | None = None,
+        trust_internal: bool = False,
+        reply_tag: bool = False,
+    ) -> None:
+        self.db = db
+        self.site = site
+        self.judges = judges
+        self.clock = clock
+        self.trust_internal = trust_internal
+        self._turn = threading.RLock()
+        self._keys: tuple[bytes, ...] = ()
+        self._letters = Correspondence(
+            site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}, reply_tag=reply_tag
+        )
+
+    def _token_keys(self) -> tuple[bytes, ...]:
+        if not self._keys:
+            with self.db.write() as tx:
+                self._keys = settings.token_keys(tx)
+        return self._keys
+
+    # Arrivals
+
+    def file(self, readings: Sequence[Reading | Unread]) -> None:
+        """File what was read, in order, in as few transactions as their relations allow.
+
+        Raises whatever the store or the judges raise; then nothing of the wave at hand is saved.
+        """
+        with self._turn:
+            self._token_keys()
+            waiting = list(readings)
+            while waiting:
+                wave, waiting = _independent(waiting)
+                self._file_wave(wave)
+
+    def _file_wave(self, wave: Sequence[Reading | Unread]) -> None:
+        now = self.clock()
+        cases: list[_Case] = []
+        settled: list[tuple[int, str, dict[str, Any]]] = []
+        with self.db.read() as tx:
+            for reading in wave:
+                if isinstance(reading, Unread):
+                    settled.append((reading.id, "shelved", _shelf_values(reading)))
+                    continue
+                found = self._cases(tx, reading, now)
+                if isinstance(found, str):
+                    settled.append((reading.id, "ignored", {"reason": found, **_marks(reading, "ignore")}))
+                else:
+                    cases += found
+        self._decide_and_save(cases, settled, wave, now)
+
+    def _decide_and_save(
+        self,
+        cases: Sequence[_Case],
+        settled: list[tuple[int, str, dict[str, Any]]],
+        wave: Sequence[Reading | Unread],
+        now: datetime,
+    ) -> None:
+        outcomes = self.judges.judge([(c.ticket, c.occasion, c.given) for c in cases]) if cases else []
+        merged = [i for i, o in enumerate(outcomes) if _first(o, d.Merge)]
+        final = list(zip(cases, outcomes, strict=True))
+        for i in merged:
+            final[i] = self._merge(*final[i], now)
+        with self.db.write() as tx:
+            ledger = Ledger(tx, now)
+            for id, status, values in settled:
+                arrivals.settle(tx, id, status, **values)
+            self._save_cases(ledger, final, now)
+            for reading in wave:
+                if isinstance(reading, Unread) and reading.transcribe:
+                    self._letters.ask_transcription(ledger, reading, now)
+            ledger.flush()
+
+    def _save_cases(self, ledger: Ledger, final: Sequence[tuple[_Case, Outcome]], now: datetime) -> None:
+        made: dict[int, list[Ticket]] = {}
+        last = {case.reading.id: index for index, (case, _) in enumerate(final)}
+        for index, (case, outcome) in enumerate(final):
+            reading = case.reading
+            if (shelve := _first(outcome, d.Shelve)) or (ignore := _first(outcome, d.Ignore)):
+                status, decision = ("shelved", shelve) if shelve else ("ignored", ignore)
+                marks = _marks(reading, "shelf" if shelve else "ignore")
+                arrivals.settle(ledger.tx, reading.id, status, reason=decision.why if decision else "", **marks)
+                continue
+            ticket = self._save(ledger, case, outcome, now, made.get(reading.id, []))
+            made.setdefault(reading.id, []).append(ticket)
+            ledger.link(reading.id, ticket.id)
+            if index == last[reading.id]:
+                arrivals.settle(ledger.tx, reading.id, "filed", **_marks(reading, case.disposition))
+
+    def _cases(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | str:
+        """The cases of an arrival, or why it needs none."""
+        message = reading.message
+        twin = arrivals.earlier_twin(tx, reading.id, message.digest, message.message_id)
+        if twin is not None:
+            return f"the same message is filed already as arrival {twin}"
+        if message.bounce is not None:
+            return self._returned(tx, reading, now)
+        if message.medium == "mail" and self.site.is_own(message.sender.email) and not message.automatic:
+            return "sent from our own address"
+        attached = self._attached(tx, reading, now)
+        if attached is not None:
+            return attached
+        if message.automatic:
+            return f"automatic mail ({message.automatic}) that belongs to no ticket"
+        return self._new(tx, reading, now)
+
+    def _returned(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | str:
+        """A delivery report counts only if it quotes a Message-ID of ours with its token (S04)."""
+        bounce = reading.message.bounce
+        assert bounce is not None
+        for message_id in bounce.message_ids:
+            letter = letters.by_message_id(tx, message_id)
+            if letter is None or letter["ticket"] is None or letter["status"] != "sent":
+                continue
+            ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
+            number = next((n for form, n in letter["documents"] if form == "notice"), "")
+            occasion = Returned(
+                now, message_id, letter["template"], letter["recipient"], ", ".join(letter["addresses"]), number, bounce
+            )
+            return [_Case(reading, ticket, occasion, disposition="append")]
+        return "a delivery report that names no letter of ours"
+
+    def _attached(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | str | None:
+        message = reading.message
+        if message.call is not None:
+            return self._of_call(tx, reading, now)
+        if message.medium != "mail":
+            return None
+        found = self._belongs(tx, reading)
+        if found is None:
+            return None
+        ticket, verdict = found
+        if message.automatic:
+            given = (d.Remark(f"收到自动回复({message.automatic}),未作处理", why=verdict.why),)
+            return [_Case(reading, ticket, Heard(now, message, Author("stranger")), given, disposition="append")]
+        may_answer = self._may_answer(reading)
+        occasion = Heard(now, message, verdict.author, reading.channel, may_answer=may_answer)
+        return [_Case(reading, ticket, occasion, disposition="append")]
+
+    def _belongs(self, tx: Connection, reading: Reading) -> tuple[Ticket, trust.Verdict] | None:
+        message = reading.message
+        ids = [*message.in_reply_to, *reversed(message.references)]
+        addresses = [a.email for a in (*message.to, *message.cc)]
+        keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses)}
+        known = tickets.by_message_ids(tx, ids)
+        named = tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}"))
+        candidates = list(dict.fromkeys([*keyed, *known, *named.values()]))
+        loaded = tickets.load(tx, candidates)
+        for id in candidates:
+            ticket = loaded.get(id)
+            if ticket is None:
+                continue
+            verdict = trust.weigh(
+                trust.Claim(
+                    token=id in keyed or known.get(id, (0, ""))[0] > 0,
+                    thread=id in known,
+                    number=id in named.values(),
+                    roster=self._roster(tx, ticket, message),
+                    authenticated=reading.authenticated or self.trust_internal,
+                    identity=message.identity,
+                )
+            )
+            if verdict.attach:
+                return ticket, verdict
+        return None
+
+    def _roster(self, tx: Connection, ticket: Ticket, message: Message) -> str:
+        email = message.sender.email
+        if not email:
+            return ""
+        if email in (ticket.requester.email, ticket.fields.get("reply_to", "")):
+            party = self.site.party_of(email)
+            return f"party:{party.id}" if party else "requester"
+        party = self.site.party_of(email)
+        told = {x.recipient for x in ticket.letters}
+        involved = {ticket.department, ticket.fields.get("contractor"), *ticket.joint, *told}
+        if party and (party.id in involved or party.kind in involved):
+            return f"party:{party.id}"
+        roles = self.site.role_of(email)
+        if roles:
+            return f"role:{next((r.id for r in roles if r.id in told), roles[0].id)}"
+        return "requester" if email in tickets.senders(tx, ticket.id) else ""
+
+    def _of_call(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | None:
+        """An outgoing call joins its ticket; an answered one that names a ticket number does too (S2-5.2)."""
+        message = reading.message
+        call = message.call
+        assert call is not None
+        named = tickets.ids_of_numbers(tx, trust.numbers_in(message.text))
+        ids = list(named.values())
+        if not ids and call.direction == "out":
+            since = message.received_at - timedelta(days=30)
+            matter = reading.matters[0].ticket if reading.matters else Ticket()
+            related = tickets.of_household(
+                tx, house=call.house or matter.house, phone=call.callee, email="", since=since, most=5
+            )
+            open_ones = [r.number for r in related if r.status not in tickets.CLOSED]
+            ids = list(tickets.ids_of_numbers(tx, open_ones[:1]).values())
+        if not ids:
+            return None
+        ticket = tickets.load(tx, ids[:1])[ids[0]]
+        author = Author("agent", call.agent, verified=True, why="our own phone log")
+        return [_Case(reading, ticket, Heard(now, message, author, reading.channel), disposition="append")]
+
+    def _new(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case]:
+        flood = self._flood(tx, reading, now)
+        if flood is not None:
+            return flood
+        cases = []
+        term = self.site.term("duplicate_window")
+        window = timedelta(days=term.amount) if term.in_days else term.length
+        for part, matter in enumerate(reading.matters, 1):
+            ticket = self._draft(reading, matter)
+            since = matter.message.received_at - window - timedelta(days=1)
+            r = ticket.requester
+            occasion = Opened(
+                now, matter.message, reading.channel,
+                related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since),
+                similar=tickets.of_category(tx, category=ticket.category, since=since),
+                part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
+            )  # fmt: skip
+            given = tuple(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge)))
+            cases.append(_Case(reading, ticket, occasion, given, matter, opinions=matter.opinions))
+        return cases
+
+    def _draft(self, reading: Reading, matter: Sorted) -> Ticket:
+        fields = dict(matter.ticket.fields)
+        if reading.message.sender.email and reading.message.identity:
+            fields.setdefault("reply_to", reading.message.sender.email)
+        fields["verified_sender"] = self._known(reading)
+        return matter.ticket.changed(channel=reading.channel, fields=fields)
+
+    def _known(self, reading: Reading) -> bool:
+        """Whether the sender's own words may be shown to the sender's address: a registered or vouched-for one (S06)."""
+        email = reading.message.sender.email
+        return bool(reading.authenticated or self.site.houses_by_contact(email) or self.site.party_of(email))
+
+    def _flood(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | None:
+        """Too many tickets of one sender within an hour are folded into the last one (S05)."""
+        email = reading.message.sender.email
+        most = self.site.limits.tickets_per_sender_hour
+        if reading.message.medium != "mail" or not email or self.site.party_of(email):
+            return None
+        hour = now - timedelta(hours=1)
+        if tickets.tickets_of_sender(tx, email, hour) < most:
+            return None
+        related = tickets.of_household(tx, house=None, phone="", email=email, since=hour - timedelta(days=1), most=1)
+        ids = tickets.ids_of_numbers(tx, [r.number for r in related])
+        if not ids:
+            return None
+        ticket = tickets.load(tx, ids.values())[next(iter(ids.values()))]
+        given = (d.Effect(("flood",), why=f"more than {most} tickets of one sender within an hour"),)
+        occasion = Heard(now, reading.message, Author("stranger", why="flood"), reading.channel, may_answer=False)
+        return [_Case(reading, ticket, occasion, given, disposition="append")]
+
+    def _may_answer(self, reading: Reading) -> bool:
+        message = reading.message
+        return bool(
+            message.medium == "mail"
+            and message.identity
+            and message.sender.email
+            and not message.automatic
+            and not reading.suspect
+            and not self.site.is_own(message.sender.email)
+        )
+
+    def _merge(self, case: _Case, outcome: Outcome, now: datetime) -> tuple[_Case, Outcome]:
+        """The same matter again: the message goes to the open ticket instead of a new one (S0-3.2)."""
+        merge = _first(outcome, d.Merge)
+        assert merge is not None and case.sorted is not None
+        with self.db.read() as tx:
+            target = tickets.by_number(tx, merge.target)
+        if target is None or target.number == case.ticket.number:
+            return case, replace(outcome, decisions=tuple(x for x in outcome.decisions if not isinstance(x, d.Merge)))
+        message = case.sorted.message
+        author = Author("requester", verified=False, why=merge.why)
+        may_answer = isinstance(case.occasion, Opened) and case.occasion.may_answer
+        heard = Heard(now, message, author, case.reading.channel, merged=True, may_answer=may_answer)
+        given: list[d.Decision] = [
+            x for x in outcome.decisions if isinstance(x, (d.Effect, d.SetFields, d.Relate, d.Remark)) and "merging" in x.rule
+        ]
+        given.append(d.Effect((f"merged_contact:{message.medium}",), why=merge.why, rule=merge.rule))
+        new_fields = {k: v for k, v in case.ticket.fields.items() if k not in target.fields}
+        given.append(d.SetFields(new_fields, why="new demands and contacts of the second message take effect (S0-3.2)"))
+        merged = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition="merge", opinions=outcome.opinions)
+        return merged, self.judges.judge([(target, heard, merged.given)])[0]
+
+    # Saving
+
+    def _save(
+        self, ledger: Ledger, case: _Case, outcome: Outcome, now: datetime, siblings: Sequence[Ticket] = ()
+    ) -> Ticket:
+        ticket = outcome.ticket
+        message = getattr(case.occasion, "message", None)
+        new = not ticket.id
+        if new:
+            day = (ticket.started_at or now).astimezone(self._letters.zone).date()
+            ticket = ticket.changed(number=numbers.ticket_number(ledger.tx, day))
+        ticket = self._letters.number_documents(ledger.tx, ticket, outcome, now)
+        if siblings:
+            ticket = ticket.changed(related=(*ticket.related, *(s.number for s in siblings)))
+        ticket = ledger.create(ticket) if new else self._update(ledger, ticket, case.ticket)
+        if isinstance(message, Message):
+            author = case.occasion.author if isinstance(case.occasion, Heard) else Author("requester")
+            ledger.message(ticket.id, case.reading.id, message, author)
+        self._record(ledger, ticket, case.occasion, outcome, (*case.opinions, *outcome.opinions), new)
+        written = self._letters.write(ledger, ticket, outcome, case.occasion, now, siblings)
+        if written.effects:
+            changed = ticket.changed(effects=(*ticket.effects, *(e for e in written.effects if e not in ticket.effects)))
+            ticket = ledger.restate(changed)
+        return ticket
+
+    def _update(self, ledger: Ledger, ticket: Ticket, before: Ticket) -> Ticket:
+        saved = ledger.save(ticket, before)
+        if saved is None:
+            raise Stale(f"ticket {ticket.number} was changed meanwhile; try again")
+        return saved
+
+    def _record(
+        self, ledger: Ledger, ticket: Ticket, occasion: Occasion, outcome: Outcome, opinions: Sequence[Any], new: bool
+    ) -> None:
+        who, what, why = _story(occasion, new)
+        data = {"opinions": [decision_json(o) for o in opinions], "status": outcome.ticket.status}
+        ledger.history(ticket.id, who, what, why, data)
+        for decision in outcome.decisions:
+            if isinstance(decision, d.Move):
+                ledger.history(ticket.id, decision.by, f"status:{decision.to}", decision.why, {"rule": decision.rule})
+            elif isinstance(decision, d.Remark):
+                ledger.history(ticket.id, who, "remark", decision.text, {"rule": decision.rule})
+
+    # Deadlines, letters, orders
+
+    def wake(self) -> bool:
+        """Ask the rules about deadlines that want attention. True if there were any."""
+        with self._turn:
+            now = self.clock()
+            with self.db.read() as tx:
+                due = tickets.due_deadlines(tx, now, self.site.limits.due_per_tick)
+                loaded = tickets.load(tx, [ticket for _, ticket, *_ in due])
+            for id, ticket_id, name, *_ in due:
+                self._wake_one(id, loaded[ticket_id].id, name, now)
+            return bool(due)
+
+    def _wake_one(self, id: int, ticket_id: int, name: str, now: datetime) -> None:
+        """One deadline; its row is pushed into the future first, so that an error cannot make the loop hot."""
+        with self.db.write() as tx:
+            tickets.put_off_deadline(tx, id, now + timedelta(minutes=5))
+        with self.db.read() as tx:
+            ticket = tickets.load(tx, [ticket_id])[ticket_id]
+        deadline = ticket.deadline(name)
+        if deadline is None or not deadline.open:
+            with self.db.write() as tx:
+                tickets.put_off_deadline(tx, id, None)
+            return
+        self._happen(ticket, Due(now, name, step_of(deadline.steps, deadline.start, deadline.due, now)), now)
+
+    def tell(self) -> bool:
+        """Tell tickets what became of their letters: accepted by the server, or failed for good. True if there was news."""
+        with self._turn:
+            now = self.clock()
+            with self.db.read() as tx:
+                news = letters.untold(tx, 100)
+            quiet = [x["id"] for x in news if not _worth_telling(x)]
+            if quiet:
+                with self.db.write() as tx:
+                    letters.tell(tx, quiet)
+            for letter in (x for x in news if _worth_telling(x)):
+                self._tell_one(letter, now)
+            return bool(news)
+
+    def _tell_one(self, letter: dict[str, Any], now: datetime) -> None:
+        number = next((n for form, n in letter["documents"] if form == "notice"), "")
+        with self.db.read() as tx:
+            ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
+        occasion: Occasion
+        if letter["status"] == "sent":
+            at = letter["sent_at"] or now
+            occasion = Delivered(at, letter["message_id"], letter["template"], letter["recipient"], number, letter["meets"])
+        else:
+            from kefud.desk.message import Bounce
+
+            bounce = Bounce((letter["message_id"],), tuple(letter["addresses"]), reason=letter["last_answer"])
+            occasion = Returned(
+                now, letter["message_id"], letter["template"], letter["recipient"], ", ".join(letter["addresses"]), number, bounce
+            )
+        self._happen(ticket, occasion, now, told=letter["id"])
+
+    def order(
+        self, number: str, command: str, by: str, args: Mapping[str, Any] | None = None, text: str = ""
+    ) -> tuple[Ticket, tuple[str, ...]]:
+        """Carry out a person's order. Returns the ticket and what was refused (in Chinese).
+
+        Raises Usage for an unknown ticket, NotAllowed where nothing of the order may be done.
+        """
+        with self._turn:
+            now = self.clock()
+            with self.db.read() as tx:
+                ticket = tickets.by_number(tx, number)
+            if ticket is None:
+                raise Usage(f"there is no ticket {number}")
+            outcome = self._happen(ticket, Ordered(now, command, by, dict(args or {}), text), now)
+            own = [o for o in outcome.opinions if o.occasion == "Ordered"]
+            refused = tuple(r for o in own for r in o.refused)
+            if refused and not any(x for o in own for x in o.decisions if not isinstance(x, (d.Remark, d.Write))):
+                raise NotAllowed("; ".join(refused))
+            if not own:
+                raise Usage(f"no rule knows the command {command}")
+            with self.db.read() as tx:
+                return tickets.load(tx, [ticket.id])[ticket.id], refused
+
+    def _happen(self, ticket: Ticket, occasion: Occasion, now: datetime, told: int = 0) -> Outcome:
+        self._token_keys()
+        outcome = self.judges.judge([(ticket, occasion, ())])[0]
+        case = _Case(Reading(0, "", _NOBODY), ticket, occasion)
+        with self.db.write() as tx:
+            ledger = Ledger(tx, now)
+            if told:
+                letters.tell(tx, [told])
+            if outcome.decisions or outcome.opinions:
+                self._save(ledger, case, outcome, now)
+            ledger.flush()
+        return outcome
+
+
+_NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def step_of(done: int, start: datetime, due: datetime, now: datetime) -> str:
+    """The name of the step after ``done`` steps: "50", "80", "100", "+1", … (S1-4.3.6)."""
+    names = ("50", "80", "100")
+    return names[done] if done < len(names) else f"+{done - len(names) + 1}"
+
+
+def _independent(waiting: Sequence[Reading | Unread]) -> tuple[list[Reading | Unread], list[Reading | Unread]]:
+    """Split off the readings that have nothing to do with an earlier one of the same batch."""
+    seen: set[str] = set()
+    wave: list[Reading | Unread] = []
+    for index, reading in enumerate(waiting):
+        keys = _relations(reading) if isinstance(reading, Reading) else set()
+        if keys & seen:
+            return wave, list(waiting[index:])
+        seen |= keys
+        wave.append(reading)
+    return wave, []
+
+
+def _relations(reading: Reading) -> set[str]:
+    message = reading.message
+    keys = {message.digest, message.message_id, *message.in_reply_to, *message.references, message.sender.email}
+    for matter in reading.matters:
+        r = matter.ticket.requester
+        keys |= {r.phone, r.email, f"house {matter.ticket.house}" if matter.ticket.house else ""}
+    keys |= set(trust.numbers_in(f"{message.subject} {message.text[:500]}"))
+    return keys - {""}
+
+
+def _marks(reading: Reading, disposition: str) -> dict[str, Any]:
+    m = reading.message
+    return {
+        "message_id": m.message_id[:500], "digest": m.digest, "subject": m.subject[:200], "disposition": disposition,
+    }  # fmt: skip
+
+
+def _shelf_values(unread: Unread) -> dict[str, Any]:
+    effects = ["ocr_low_confidence", "human_transcription"] if unread.transcribe else []
+    return {
+        "reason": unread.reason[:500], "draft": unread.draft, "confidence": unread.confidence, "effects": effects,
+        "disposition": "shelf",
+    }  # fmt: skip
+
+
+def _worth_telling(letter: dict[str, Any]) -> bool:
+    """A ticket hears of notices, of promises kept by a letter, and of every letter that could not be delivered."""
+    if letter["ticket"] is None:
+        return False
+    return letter["status"] == "failed" or bool(letter["meets"]) or bool(letter["documents"])
+
+
+def _first(outcome: Outcome, kind: type[Any]) -> Any:
+    return next((x for x in outcome.decisions if isinstance(x, kind)), None)
+
+
+def _story(occasion: Occasion, new: bool) -> tuple[str, str, str]:
+    """Who, what and why of an occasion for the history."""
+    if isinstance(occasion, Opened):
+        return "program", "opened", f"来自{chinese(occasion.message.medium)}"
+    if isinstance(occasion, Heard):
+        who = f"{occasion.author.role}:{occasion.author.id}".rstrip(":")
+        return who, "merged" if occasion.merged else "heard", occasion.author.why
+    if isinstance(occasion, Due):
+        return "program", f"due:{occasion.name}", occasion.step
+    if isinstance(occasion, Ordered):
+        return occasion.by, f"order:{occasion.command}", occasion.text
+    if isinstance(occasion, Delivered):
+        return "outbox", "delivered", f"{occasion.template} → {occasion.to}"
+    if isinstance(occasion, Returned):
+        return "outbox", "returned", f"{occasion.template} → {occasion.to}: {occasion.bounce.reason}"
+    return "program", "changed", ""

@@ -1,0 +1,159 @@
+"""`kefud check`: every problem at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kefud import hosts, loader
+from kefud.cli.common import as_json, config_path, loaded, show
+from kefud.compose import Composer, Press
+from kefud.config import Loaded
+from kefud.errors import ConfigError, KefudError, Problem
+from kefud.shipped import shipped
+from kefud.workers import Nursery, Worker, WorkerDied
+
+
+@click.command()
+@click.option("--connect", is_flag=True, help="Also log in to each mailbox and transport.")
+@click.option("--strict", is_flag=True, help="Demand that plugin directories belong to root alone.")
+@as_json
+@click.pass_context
+def check(ctx: click.Context, connect: bool, strict: bool, as_json: bool) -> None:
+    """Configuration, plugins, templates, calendars, file modes: every problem at once with file, line and key."""
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    try:
+        found = loaded(ctx)
+        warnings += found.warnings
+        problems += everything(found, connect=connect, strict=strict or under_systemd())
+    except ConfigError as error:
+        problems += error.problems
+    if as_json:
+        show({"problems": [_json(p) for p in problems], "warnings": [_json(p) for p in warnings]})
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        for problem in warnings:
+            click.echo(f"warning: {problem}", err=True)
+        if not problems:
+            click.echo(f"{config_path(ctx)}: no problems", err=True)
+    sys.exit(78 if problems else 0)
+
+
+def under_systemd() -> bool:
+    return bool(os.environ.get("INVOCATION_ID")) and os.getuid() != 0
+
+
+def _json(problem: Problem) -> dict[str, Any]:
+    return {"file": problem.file, "line": problem.line, "key": problem.key, "message": problem.message}
+
+
+def everything(found: Loaded, *, connect: bool, strict: bool) -> list[Problem]:
+    """All problems beyond the file itself."""
+    problems = plugin_problems(found, strict=strict)
+    templates = [*found.templates, str(shipped("templates"))]
+    problems += [p for d in found.templates for p in _directory(found, d, "service.templates")]
+    problems += Composer(templates).check()
+    problems += Press(templates).check()
+    problems += secret_problems(found)
+    if connect and not problems:
+        problems += connection_problems(found)
+    return problems
+
+
+def _directory(found: Loaded, path: str, key: str) -> list[Problem]:
+    if not Path(path).is_dir():
+        return [Problem(found.path, 0, key, f"{path} is no directory; create it or take it out")]
+    return []
+
+
+def plugin_problems(found: Loaded, *, strict: bool) -> list[Problem]:
+    """Plugins that are named but nowhere, unsafe, or broken. Their code runs in a child only."""
+    problems = []
+    for directory in found.plugins:
+        problems += _directory(found, directory, "service.plugins")
+        if Path(directory).is_dir() and (reason := loader.unsafe(Path(directory), strict=strict)):
+            problems.append(Problem(found.path, 0, "service.plugins", reason))
+    if problems:
+        return problems
+    plugins = loader.find([*found.plugins, shipped("plugins")])
+    config = found.config
+    wanted = [(n, "rules.order") for n in config.rules.order] + [(n, "observers.enabled") for n in config.observers.enabled]
+    wanted += [(c.plugin, f"channel[{i}].plugin") for i, c in enumerate(config.channel) if c.enabled]
+    wanted += [(t.plugin, f"transport[{i}].plugin") for i, t in enumerate(config.transport) if t.enabled]
+    for name, key in dict.fromkeys(wanted):
+        if name not in plugins:
+            known = ", ".join(sorted(plugins))
+            problems.append(Problem(found.path, 0, key, f'there is no plugin "{name}"; found are {known}'))
+    names = dict.fromkeys(name for name, _ in wanted if name in plugins)
+    return problems + [Problem(found.path, 0, key, fault) for key, fault in inspect(found, [plugins[n] for n in names])]
+
+
+def inspect(found: Loaded, plugins: list[loader.Found]) -> list[tuple[str, str]]:
+    """Faults of plugins, found out in a child that may die of them."""
+    nursery = Nursery(("kefud.hosts",))
+    worker = Worker(nursery, "inspector", f"{hosts.__name__}:inspector", (found.site,))
+    faults = []
+    try:
+        for plugin in plugins:
+            try:
+                report = worker.call("inspect", plugin, timeout=60)
+                faults += [(f"plugin {plugin.name}", fault) for fault in report["faults"]]
+            except (WorkerDied, KefudError) as error:
+                faults.append((f"plugin {plugin.name}", f"{error}; mend {plugin.path} or take it out of the configuration"))
+    finally:
+        worker.stop()
+        nursery.close()
+    return faults
+
+
+def secret_problems(found: Loaded) -> list[Problem]:
+    """Secrets that cannot be read, or that others may read."""
+    problems = []
+    for table in ("channel", "transport"):
+        for index, item in enumerate(getattr(found.config, table)):
+            if not item.enabled:
+                continue
+            for key in ("password", "client_secret", "refresh_token"):
+                if key in item.settings:
+                    problems += _secret(found, f"{table}[{index}].{key}", item.settings[key])
+    return problems
+
+
+def _secret(found: Loaded, key: str, value: Any) -> list[Problem]:
+    from kefud.config import Secret
+
+    secret = Secret.parse(value).beside(Path(found.path).resolve().parent)
+    try:
+        secret.reveal()
+    except KefudError as error:
+        return [Problem(found.path, 0, key, str(error))]
+    if secret.kind == "file" and Path(secret.where).stat().st_mode & 0o077:
+        return [Problem(found.path, 0, key, f"{secret.where} may be read by others; run: chmod 600 {secret.where}")]
+    return []
+
+
+def connection_problems(found: Loaded) -> list[Problem]:
+    """Log in to each mailbox and transport, in children."""
+    nursery = Nursery(("kefud.hosts",))
+    plugins = loader.find([*found.plugins, shipped("plugins")])
+    problems = []
+    try:
+        for kind, items in (("channel", found.config.channel), ("transport", found.config.transport)):
+            for index, item in enumerate(items):
+                if item.enabled:
+                    worker = Worker(nursery, item.id, "kefud.hosts:prober", (found.site,))
+                    try:
+                        worker.call("probe", plugins[item.plugin], kind, item.id, timeout=90)
+                    except KefudError as error:
+                        problems.append(Problem(found.path, 0, f"{kind}[{index}]", f"{item.id}: {error}"))
+                    finally:
+                        worker.stop()
+    finally:
+        nursery.close()
+    return problems

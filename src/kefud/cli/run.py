@@ -1,0 +1,45 @@
+"""`kefud run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kefud import log
+from kefud.cli.common import config_path, loaded, show
+from kefud.config import load
+from kefud.daemon import notify
+from kefud.errors import ConfigError, KefudError
+from kefud.wiring import Office
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Work off all there is, then end; status 1 if anything was left undone.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print what was left undone as JSON.")
+@click.pass_context
+def run(ctx: click.Context, once: bool, as_json: bool) -> None:
+    """The daemon, in the foreground; SIGTERM ends it cleanly, SIGHUP reloads."""
+    found = loaded(ctx)
+    log.set_up(found.config.service.log, verbose=ctx.find_root().obj["verbose"])
+    if once:
+        with Office(found) as office:
+            undone = office.run_once()
+        if as_json:
+            show(undone)
+        elif any(undone.values()):
+            click.echo("left undone: " + ", ".join(f"{n} {what}" for what, n in undone.items() if n), err=True)
+        sys.exit(1 if any(undone.values()) else 0)
+    while True:
+        with Office(found) as office:
+            if office.run() == "stop":
+                break
+        try:
+            found = load(config_path(ctx))
+            log.event("reloaded", path=found.path)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("reload-refused", problem=problem)
+            notify(f"STATUS=new configuration refused, the old one runs on: {error.problems[0]}")
+        except KefudError as error:
+            log.error("reload-refused", problem=error)

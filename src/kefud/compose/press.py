@@ -1,0 +1,175 @@
+"""Forms on paper: typst templates and data make a PDF. What people wrote reaches typst as JSON strings only (S15).
+
+A form is compiled from memory with an empty root directory: it can read no file, import no package, and sees nothing but its
+own source, the other ``_*.typ`` files of its directory and the data. Equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from kefud.errors import KefudError, Problem
+
+SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
+SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Serif CJK SC")
+FONT_DIRECTORIES = (
+    "/usr/share/fonts/opentype/noto", "/usr/share/fonts/truetype/wqy", "/usr/share/fonts/noto-cjk",
+    "/usr/share/fonts/google-noto-cjk", "/usr/local/share/fonts",
+)  # fmt: skip
+"""Where Debian, Arch and Fedora put the fonts; [service] may name others. A whole system scan would cost a second."""
+
+LONGEST_TEXT = 20_000
+LONGEST_WORD = 24
+MOST_ROWS = 2_000
+DEEPEST = 8
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[!-~\u00a1-\u02ff]{%d,}" % (LONGEST_WORD + 1))
+_PACKAGE = re.compile(r"""["']\s*@""")
+
+
+class PressFault(KefudError):
+    """A form cannot be printed; the sentence says what to install or mend."""
+
+
+class Press:
+    """Prints forms from the ``forms`` folder of each directory; the first directory that has a form wins.
+
+    ``fonts`` are directories searched before the usual ones. Constructing does no I/O; fonts are read with the first form.
+    """
+
+    def __init__(self, directories: Sequence[str | Path], fonts: Sequence[str] = ()) -> None:
+        self.directories = [Path(d) for d in directories]
+        self.font_directories = (*fonts, *FONT_DIRECTORIES)
+        self._compilers: dict[str, tuple[typst.Compiler, dict[str, bytes]]] = {}
+
+    def print(self, form: str, data: Mapping[str, Any]) -> bytes:
+        """The PDF of ``form`` filled with ``data``. Raises PressFault."""
+        compiler, sources = self._compiler(form)
+        inputs = {"data": json.dumps(printable(data), ensure_ascii=True, sort_keys=True), **self._families}
+        try:
+            pdf, warnings = compiler.compile_with_warnings(input=sources, format="pdf", sys_inputs=inputs, timestamp=0)
+        except typst.TypstError as error:
+            raise PressFault(f"form {form}: {_place(error)}{error.message}") from None
+        for warning in warnings:
+            if "font" in warning.message:
+                raise PressFault(f"form {form}: {warning.message}; install the package fonts-noto-cjk")
+        if not isinstance(pdf, bytes):
+            raise PressFault(f"form {form}: typst gave no document")
+        return pdf
+
+    def forms(self) -> tuple[str, ...]:
+        """Every form there is."""
+        found = {p.stem for d in self.directories for p in (d / "forms").glob("*.typ") if not p.name.startswith("_")}
+        return tuple(sorted(found))
+
+    def check(self, samples: Mapping[str, Mapping[str, Any]] | None = None) -> list[Problem]:
+        """What is wrong with the forms: each is printed once with its sample of forms/samples.json."""
+        problems = []
+        samples = self.samples() if samples is None else samples
+        for form in self.forms():
+            try:
+                self.print(form, samples.get(form, {}))
+            except PressFault as fault:
+                problems.append(Problem(str(self._file(f"{form}.typ")), 0, form, str(fault)))
+        return problems
+
+    def samples(self) -> dict[str, Any]:
+        """Invented data for every form, from the last directory's forms/samples.json."""
+        path = self.directories[-1] / "forms" / "samples.json"
+        found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        return {form: {**found.get("common", {}), **found.get(form, {})} for form in self.forms()}
+
+    def _compiler(self, form: str) -> tuple[typst.Compiler, dict[str, bytes]]:
+        if form not in self._compilers:
+            sources = self._sources(form)
+            self._compilers[form] = typst.Compiler(
+                input=sources, root=self._nowhere, font_paths=self._fonts, package_path=self._nowhere,
+                package_cache_path=self._nowhere,
+            ), sources  # fmt: skip
+        return self._compilers[form]
+
+    def _sources(self, form: str) -> dict[str, bytes]:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", form):
+            raise PressFault(f"{form!r} is no name of a form")
+        main = self._file(f"{form}.typ")
+        if not main.is_file():
+            raise PressFault(f"there is no form {form}; known are {', '.join(self.forms())}")
+        shared = {p.name: p for d in reversed(self.directories) for p in (d / "forms").glob("_*.typ")}
+        sources = {"main.typ": main.read_bytes(), **{name: path.read_bytes() for name, path in shared.items()}}
+        for name, source in sources.items():
+            if _PACKAGE.search(source.decode("utf-8", "replace")):
+                raise PressFault(f"form {form}: {name} imports a package; forms may use their own directory only")
+        return sources
+
+    def _file(self, name: str) -> Path:
+        return next((d / "forms" / name for d in self.directories if (d / "forms" / name).is_file()), Path("forms") / name)
+
+    @cached_property
+    def _nowhere(self) -> str:
+        self._empty = tempfile.TemporaryDirectory(prefix="kefud-press-")
+        return self._empty.name
+
+    @cached_property
+    def _fonts(self) -> typst.Fonts:
+        present = [d for d in self.font_directories if Path(d).is_dir()]
+        return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=present)
+
+    @cached_property
+    def _families(self) -> dict[str, str]:
+        known = set(self._fonts.families())
+        chosen = {
+            "serif": ",".join(f for f in SERIF if f in known),
+            "sans": ",".join(f for f in SANS if f in known),
+        }
+        if not chosen["serif"]:
+            where = ", ".join(self.font_directories)
+            raise PressFault(f"no Chinese font found in {where}; install the package fonts-noto-cjk (or fonts-wqy-zenhei)")
+        return chosen
+
+
+def printable(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON typst can set: clean strings of bounded length with places to break, dates as text."""
+    if isinstance(value, str):
+        return _setting(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if depth >= DEEPEST:
+        return "……"
+    if isinstance(value, Mapping):
+        return {_setting(str(k)): printable(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        rows = list(value)
+        return [printable(v, depth + 1) for v in rows[:MOST_ROWS]]
+    return _setting(str(value))
+
+
+def _setting(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}……(以下从略,全文共{len(text)}字,见工单原件)"
+    if not text.isprintable():
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
+    return _WORD.sub(_breakable, text) if len(text) > LONGEST_WORD else text
+
+
+def _breakable(match: re.Match[str]) -> str:
+    word = match[0]
+    return "\u200b".join(word[i : i + 12] for i in range(0, len(word), 12))
+
+
+def _place(error: typst.TypstError) -> str:
+    found = re.search(r"([\w.-]+\.typ):(\d+)", error.diagnostic)
+    return f"{found[1]}:{found[2]}: " if found else ""

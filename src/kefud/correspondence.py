@@ -1,0 +1,362 @@
+"""Decisions → numbered papers and letters, in the ticket's own transaction. Nothing here sends.
+
+Who gets a letter, in which thread it stands, which papers are enclosed, whether it is held: decided here, once, for every
+rule alike. Automatic mail is never answered and caps hold whatever a rule wanted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from kefud.api import Party, Site
+from kefud.compose import Composer
+from kefud.desk import decisions as d
+from kefud.desk import tokens
+from kefud.desk.lint import lint
+from kefud.desk.message import Message
+from kefud.desk.occasions import Heard, Occasion, Opened
+from kefud.desk.reading import Unread
+from kefud.desk.ticket import Document, Ticket, chinese
+from kefud.desk.triage import Opinion, Outcome
+from kefud.desk.view import form_data, notice_view, ticket_view
+from kefud.store import letters, numbers, tickets
+from kefud.store.tickets import Ledger
+
+URGENT = {"emergency": 0, "urgent": 2, "normal": 5}
+SHELF_TAG = "shelf"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of writing: effects for the ticket (outgoing_blocked)."""
+
+    effects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    key: str
+    name: str
+    address: str
+    profile: str = "full"
+
+
+class Correspondence:
+    """Numbers papers and writes letters for the decisions of one site."""
+
+    def __init__(
+        self,
+        site: Site,
+        composer: Composer,
+        *,
+        keys: Callable[[], tuple[bytes, ...]],
+        nonce: Callable[[], str],
+        transports: Mapping[str, str],
+        reply_tag: bool = False,
+    ) -> None:
+        self.site = site
+        self.composer = composer
+        self.zone = ZoneInfo(site.timezone)
+        self._keys = keys
+        self._nonce = nonce
+        self._transports = transports
+        self._reply_tag = reply_tag
+        self._domain = site.outgoing.address.rpartition("@")[2] or "localhost"
+        self._site = site_view(site)
+        self._names = {x.id: x.name for x in (*site.parties, *site.roles) if x.name}
+
+    # Papers
+
+    def number_documents(self, tx: Connection, ticket: Ticket, outcome: Outcome, now: datetime) -> Ticket:
+        """Give new papers their numbers and their data, as they will be printed."""
+        day = now.astimezone(self.zone).date()
+        notices = [x for x in outcome.decisions if isinstance(x, d.Notice)]
+        made: list[Document] = []
+        for document in ticket.documents:
+            made.append(document if document.id else self._made(tx, document, ticket, notices, day, now))
+        return ticket.changed(documents=tuple(made))
+
+    def _made(
+        self, tx: Connection, document: Document, ticket: Ticket, notices: list[d.Notice], day: date, now: datetime
+    ) -> Document:
+        number = document.number
+        if not number and document.form in numbers.SERIES:
+            number = numbers.form_number(tx, document.form, day)
+        if document.form == "notice" and notices:
+            data = self._notice(ticket, notices.pop(0), number, now)
+        else:
+            extra = {**document.data, "number": number, "date": now}
+            data = form_data(document.form, ticket, self._site, self.site.timezone, extra)
+        return replace(document, number=number, data=_plain(data))
+
+    def _notice(self, ticket: Ticket, notice: d.Notice, number: str, now: datetime) -> dict[str, Any]:
+        party = self._party(ticket, notice.to)
+        return notice_view(
+            ticket, notice, number, site=self._site, at=now,
+            names={**self._names, notice.to: party.name if party and party.name else chinese(notice.to)},
+        )  # fmt: skip
+
+    # Letters
+
+    def write(
+        self, ledger: Ledger, ticket: Ticket, outcome: Outcome, occasion: Occasion, now: datetime, siblings: Sequence[Ticket]
+    ) -> Written:
+        """Put the letters of an outcome into the outbox."""
+        effects: list[str] = []
+        used = self._used_keys(ledger.tx, ticket, outcome)
+        notices = [x for x in ticket.documents if x.form == "notice" and not x.id]
+        for decision in outcome.decisions:
+            if isinstance(decision, d.Reply):
+                effects += self._reply(ledger, ticket, decision, occasion, now, siblings)
+            elif isinstance(decision, d.Notice):
+                effects += self._send_notice(ledger, ticket, decision, notices.pop(0), now)
+            elif isinstance(decision, d.Write) and not (decision.key and decision.key in used):
+                used.add(decision.key)
+                effects += self._write(ledger, ticket, decision, now)
+            elif isinstance(decision, d.Notify):
+                for role in decision.roles:
+                    key = f"notify.{decision.template}.{role}.{ticket.round}"
+                    if key not in used:
+                        used.add(key)
+                        one = d.Write(role, decision.template, decision.data, key, rule=decision.rule, why=decision.why)
+                        effects += self._write(ledger, ticket, one, now)
+        return Written(tuple(dict.fromkeys(effects)))
+
+    def _used_keys(self, tx: Connection, ticket: Ticket, outcome: Outcome) -> set[str]:
+        keys = [x.key for x in outcome.decisions if isinstance(x, d.Write)]
+        for x in outcome.decisions:
+            if isinstance(x, d.Notify):
+                keys += [f"notify.{x.template}.{role}.{ticket.round}" for role in x.roles]
+        return letters.keys_used(tx, ticket.id, keys) if keys and ticket.letters else set()
+
+    def _reply(
+        self, ledger: Ledger, ticket: Ticket, reply: d.Reply, occasion: Occasion, now: datetime, siblings: Sequence[Ticket]
+    ) -> list[str]:
+        address = str(ticket.fields.get("reply_to") or ticket.requester.email)
+        answering = isinstance(occasion, (Opened, Heard))
+        if not address or self.site.is_own(address):
+            return []
+        if answering and not occasion.may_answer:  # type: ignore[union-attr]
+            return []
+        hold = reply.hold or (self._cap(ledger.tx, address, now) if answering else "")
+        party = self.site.party_of(address)
+        name = party.name if party else ticket.requester.name
+        recipient = _Recipient("requester", name, address, "owner" if party is None else "full")
+        data = {
+            **reply.data, "numbers": [s.number for s in siblings] + [ticket.number],
+            "verified": bool(ticket.fields.get("verified_sender")),
+        }  # fmt: skip
+        automatic = "auto-replied" if answering else "auto-generated"
+        return self._post(
+            ledger, ticket, recipient, reply.template, data, now, hold=hold, meets=reply.meets, automatic=automatic,
+            answers=occasion.message if isinstance(occasion, (Opened, Heard)) else None, audience="owner",
+        )  # fmt: skip
+
+    def _cap(self, tx: Connection, address: str, now: datetime) -> str:
+        """Why an automatic answer must wait: caps against loops and floods (S05)."""
+        limits = self.site.limits
+        if tickets.sent_count(tx, address, now - timedelta(hours=1)) >= limits.letters_per_recipient_hour:
+            return f"同一收件人一小时内自动回复已达{limits.letters_per_recipient_hour}封"
+        if tickets.sent_count(tx, address, now - timedelta(days=1)) >= limits.letters_per_recipient_day:
+            return f"同一收件人一天内自动回复已达{limits.letters_per_recipient_day}封"
+        if letters.automatic_since(tx, now - timedelta(hours=1)) >= limits.letters_per_hour:
+            return f"一小时内自动邮件已达{limits.letters_per_hour}封"
+        return ""
+
+    def _send_notice(self, ledger: Ledger, ticket: Ticket, notice: d.Notice, document: Document, now: datetime) -> list[str]:
+        party = self._party(ticket, notice.to)
+        address = (notice.address if notice.address != "fallback" else "") or (party.address if party else "")
+        if notice.address == "fallback" and party:
+            address = party.fallback or party.address
+        recipient = _Recipient(notice.to, party.name if party else chinese(notice.to), address, "party")
+        hold = f"待{chinese(notice.sign)}签发" if notice.sign else ""
+        copies = [a for p in notice.copy_to if (found := self.site.party(p)) and (a := found.address)]
+        return self._post(
+            ledger, ticket, recipient, notice.template, {"notice": document.data}, now, hold=hold, meets=notice.clock,
+            papers=(document,), audience="party", copies=copies, mask=notice.mask,
+        )  # fmt: skip
+
+    def _write(self, ledger: Ledger, ticket: Ticket, write: d.Write, now: datetime) -> list[str]:
+        recipient = self._recipient(ticket, write.to, now)
+        papers = tuple(x for x in ticket.documents if x.form in write.documents and x.number and not x.void)
+        return self._post(
+            ledger, ticket, recipient, write.template, dict(write.data), now, hold=write.hold, key=write.key, papers=papers,
+            audience="staff", mask=recipient.profile == "masked",
+        )  # fmt: skip
+
+    def _recipient(self, ticket: Ticket, to: str, now: datetime) -> _Recipient:
+        if "@" in to:
+            party = self.site.party_of(to)
+            return _Recipient(party.id if party else to, party.name if party else "", to, "masked" if party else "full")
+        wanted = ticket.handler or "cs_manager" if to == "handler" else to
+        wanted = ticket.department or "cs_center" if wanted == "department" else wanted
+        role = self.site.role(wanted)
+        if role is not None:
+            name = role.person or role.name or chinese(wanted)
+            return _Recipient(wanted, name, role.address_on(now.astimezone(self.zone).date()))
+        party = self._party(ticket, wanted)
+        if party is None:
+            return _Recipient(wanted, chinese(wanted), "")
+        return _Recipient(wanted, party.name, party.address, "party" if party.show_contact else "masked")
+
+    def _party(self, ticket: Ticket, id: str) -> Party | None:
+        chosen = ticket.fields.get("contractor") if id == "contractor" else None
+        return self.site.party(str(chosen or id))
+
+    def _post(
+        self,
+        ledger: Ledger,
+        ticket: Ticket,
+        recipient: _Recipient,
+        template: str,
+        data: dict[str, Any],
+        now: datetime,
+        *,
+        hold: str = "",
+        meets: str = "",
+        key: str = "",
+        automatic: str = "auto-generated",
+        answers: Message | None = None,
+        papers: Sequence[Document] = (),
+        audience: str = "staff",
+        copies: Sequence[str] = (),
+        mask: bool = False,
+    ) -> list[str]:
+        profile = "masked" if mask else recipient.profile
+        context = {
+            "ticket": ticket_view(ticket, self.site.timezone, profile=profile, names=self._names),  # type: ignore[arg-type]
+            "site": self._site, "data": _plain(data), "now": now.astimezone(self.zone), "notice": data.get("notice", {}),
+            "recipient": {"name": recipient.name, "key": recipient.key},
+        }  # fmt: skip
+        draft = self.composer.write(template, context)
+        blocked = "" if hold else self._blocked(draft.text, ticket, audience, data)
+        effects = ["outgoing_blocked"] if blocked else []
+        in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers)
+        key_bytes = self._keys()[0]
+        ledger.letter(
+            {
+                "ticket": ticket.id, "recipient": recipient.key, "template": template, "subject": draft.subject,
+                "addresses": [recipient.address, *copies] if recipient.address else list(copies),
+                "message_id": tokens.message_id(key_bytes, ticket.id, self._nonce(), self._domain),
+                "in_reply_to": in_reply_to, "references": references, "text": draft.text, "html": draft.html,
+                "automatic": automatic, "documents": [[x.form, x.number] for x in papers], "attachments": [],
+                "transport": "mail" if recipient.address else "print", "status": "held" if hold or blocked else "pending",
+                "hold": hold or blocked, "key": key, "meets": meets, "priority": URGENT.get(ticket.urgency, 5),
+                "attempts": 0, "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now,
+                "told": True,
+            }
+        )  # fmt: skip
+        if blocked and template != "reports/held":
+            self._post(
+                ledger, ticket, self._recipient(ticket, "cs_manager", now), "reports/held",
+                {"template": template, "reason": blocked, "text": draft.text, "to": recipient.name}, now,
+            )  # fmt: skip
+        return effects
+
+    def _blocked(self, text: str, ticket: Ticket, audience: str, data: Mapping[str, Any]) -> str:
+        """Why a letter must wait for a person: core rule 13 and its relatives. Our own fixed reports are not ours to lint."""
+        if audience == "staff":
+            return ""
+        quoted = [ticket.subject, ticket.summary, ticket.text, *map(str, data.get("quoted", ()))]
+        findings = lint(text, quoted=[q for q in quoted if q], audience=audience)
+        return "; ".join(f.message_zh for f in findings if f.severity == "block")
+
+    def _thread(
+        self, tx: Connection, ticket: Ticket, recipient: str, answers: Message | None
+    ) -> tuple[str, list[str]]:
+        """In-Reply-To and References: one conversation per ticket and recipient."""
+        if answers is not None and answers.message_id:
+            return answers.message_id, [*answers.references[-8:], answers.message_id]
+        earlier = [x.message_id for x in ticket.letters if x.recipient == recipient]
+        if recipient == "requester" and ticket.medium == "mail":
+            theirs, _ = tickets.last_message(tx, ticket.id)
+            if theirs:
+                return theirs, [*earlier[:1], theirs]
+        return (earlier[-1], [earlier[0], *earlier[-1:]] if len(earlier) > 1 else earlier) if earlier else ("", [])
+
+    # Shelf
+
+    def ask_transcription(self, ledger: Ledger, unread: Unread, now: datetime) -> None:
+        """Ask a person to read a scan; the answer to this mail is the transcription."""
+        recipient = self._recipient(Ticket(handler="cs_clerk"), "cs_clerk", now)
+        context = {
+            "site": self._site, "now": now.astimezone(self.zone), "ticket": {}, "notice": {},
+            "data": {"arrival": unread.id, "reason": unread.reason, "draft": unread.draft, "confidence": unread.confidence},
+            "recipient": {"name": recipient.name, "key": recipient.key},
+        }  # fmt: skip
+        draft = self.composer.write("reports/transcription", context)
+        nonce = f"{SHELF_TAG}{unread.id:x}x{self._nonce()}"[:20]
+        ledger.letter(
+            {
+                "ticket": None, "recipient": recipient.key, "template": "reports/transcription", "subject": draft.subject,
+                "addresses": [recipient.address] if recipient.address else [],
+                "message_id": tokens.message_id(self._keys()[0], 0, nonce, self._domain), "in_reply_to": "",
+                "references": [], "text": draft.text, "html": draft.html, "automatic": "auto-generated", "documents": [],
+                "attachments": [["scan", unread.id]], "transport": "mail" if recipient.address else "print",
+                "status": "pending", "hold": "", "key": f"shelf.{unread.id}", "meets": "", "priority": 3, "attempts": 0,
+                "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now, "told": True,
+            }
+        )  # fmt: skip
+
+
+def site_view(site: Site) -> dict[str, Any]:
+    """What letters and forms may know of the site."""
+    return {
+        "name": site.name, "estate": site.estate, "developer": site.developer, "property_company": site.property_company,
+        "hotline": site.hotline, "hours_text": hours_text(site), "address": site.postal_address, "timezone": site.timezone,
+        "profile": site.profile,
+    }  # fmt: skip
+
+
+def hours_text(site: Site) -> str:
+    """The service hours as owners read them."""
+    day = date(2025, 3, 3)
+    texts = []
+    for label, offset in (("周一至周五", 0), ("周六、周日", 5)):
+        spans = site.calendar.windows(day + timedelta(days=offset))
+        hours = "、".join(f"{a:%H:%M}–{b:%H:%M}" for a, b in spans)
+        texts.append(f"{label} {hours or '休息'}")
+    return ";".join(texts)
+
+
+def decision_json(opinion: Opinion) -> dict[str, Any]:
+    """What a rule answered, for the history and `kefud explain`: type, what it sets, rule number and reason."""
+    said = [{"decision": type(x).__name__, **_set_fields(x)} for x in opinion.decisions]
+    found: dict[str, Any] = {"rule": opinion.rule, "occasion": opinion.occasion, "said": said}
+    if opinion.error:
+        found["error"] = opinion.error
+    if opinion.refused:
+        found["refused"] = list(opinion.refused)
+    return found
+
+
+def _set_fields(decision: d.Decision) -> dict[str, Any]:
+    values = {}
+    for f in dataclasses.fields(decision):
+        value = getattr(decision, f.name)
+        default = f.default if f.default is not dataclasses.MISSING else None
+        if value is not None and value != default and value not in ((), {}, ""):
+            values[f.name] = _plain(value)
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON can hold it."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return str(value)

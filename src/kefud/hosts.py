@@ -1,0 +1,334 @@
+"""What runs inside the child processes: channels, the reading room where rules are asked, and transports.
+
+Each factory here is named by `wiring` and called in the child; plugin code is imported nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kefud.api import Channel, Parcel, Transport
+from kefud.compose import Draft, Press, build_mail
+from kefud.config import Site
+from kefud.desk import decisions as d
+from kefud.desk.arrival import Arrival
+from kefud.desk.dispatch import Dispatch, Sent
+from kefud.desk.message import Message
+from kefud.desk.occasions import Arrived, Occasion
+from kefud.desk.reading import Reading, Sorted, Unread
+from kefud.desk.ticket import Ticket
+from kefud.desk.triage import Outcome, Rule, deliberate
+from kefud.errors import DeliveryFailed, KefudError, Unreadable
+from kefud.loader import Found, PluginFailed, collect
+from kefud.mime import authenticated
+from kefud.workers import Asker, asks, doing
+
+
+def forged(message: Message, authserv_id: str) -> bool:
+    """True where our own server says that SPF or DMARC failed for the sender (S06)."""
+    ours = [a for a in message.authentication if authserv_id and a.split(";")[0].split()[:1] == [authserv_id]]
+    return any("dmarc=fail" in a or ("spf=fail" in a and "dmarc=pass" not in a) for a in ours)
+
+
+class ReadingRoom:
+    """Reads arrivals and asks the rules. Holds no state between calls."""
+
+    def __init__(self, site: Site, channels: Sequence[Found], rules: Sequence[Found]) -> None:
+        self.site = site
+        self.faults: list[str] = []
+        self.channels: dict[str, Channel] = {c.id: c for c in self._collect(channels, "register_channels")}
+        self.rules: list[Rule] = []
+        self.owners: dict[str, str] = {}
+        for found in rules:
+            for rule in self._collect([found], "register_rules"):
+                self.rules.append(rule)
+                self.owners[rule.name] = found.name
+
+    def _collect(self, plugins: Sequence[Found], hook: str) -> list[Any]:
+        objects: list[Any] = []
+        for found in plugins:
+            try:
+                objects += collect(found, hook, self.site)
+            except PluginFailed as error:
+                self.faults.append(str(error))
+        return objects
+
+    def ready(self) -> list[str]:
+        """The faults of plugins that could not be loaded."""
+        return self.faults
+
+    def read(
+        self, batch: Sequence[tuple[int, str, Arrival, str, str]], at: datetime, off: Sequence[str] = ()
+    ) -> list[Reading | Unread]:
+        """Read arrivals given as (id, channel, arrival, path of a large original, transcript of a person)."""
+        return [self._read(*item, at, off) for item in batch]
+
+    def _read(
+        self, id: int, channel_id: str, arrival: Arrival, path: str, transcript: str, at: datetime, off: Sequence[str]
+    ) -> Reading | Unread:
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            return Unread(id, f"no channel {channel_id} is enabled that could read this")
+        doing(f"channel {channel_id}: arrival {id}")
+        content = Path(path).read_bytes() if path else arrival.content
+        try:
+            message = self._message(channel, content, arrival, transcript)
+        except Unreadable as error:
+            return Unread(id, error.reason, error.transcribe, error.draft, error.confidence, _preview(channel, content, error))
+        except Exception as error:
+            return Unread(id, f"reading failed: {type(error).__name__}: {error}")
+        try:
+            matters = self._sort(message, channel_id, at, off)
+        except Exception as error:
+            return Unread(id, f"sorting failed: {type(error).__name__}: {error}")
+        vouched = authenticated(message, self.site.authserv_id) if self.site.authserv_id else False
+        return Reading(id, channel_id, message, matters, vouched, forged(message, self.site.authserv_id))
+
+    def _message(self, channel: Channel, content: bytes, arrival: Arrival, transcript: str) -> Message:
+        transcribed = getattr(channel, "transcribed", None)
+        if transcript and transcribed is not None:
+            message: Message = transcribed(content, arrival, self.site, transcript)
+            return message
+        return channel.read(content, arrival, self.site)
+
+    def _sort(self, message: Message, channel: str, at: datetime, off: Sequence[str]) -> tuple[Sorted, ...]:
+        whole = self._examine(message, channel, at, off)
+        split = next((x for x in whole.decisions if isinstance(x, d.Split)), None)
+        if split is None:
+            return (whole,)
+        parts = [
+            replace(message, text=matter.text, subject=matter.subject or message.subject) for matter in split.matters
+        ]
+        effect = f"split:{len(parts)}"
+        sorted_parts = [self._examine(part, channel, at, off, split=False) for part in parts]
+        return tuple(
+            replace(s, ticket=s.ticket.changed(effects=(*s.ticket.effects, effect)))
+            for s in sorted_parts
+        )
+
+    def _examine(
+        self, message: Message, channel: str, at: datetime, off: Sequence[str], split: bool = True
+    ) -> Sorted:
+        draft = Ticket(
+            subject=message.subject, text=message.text, medium=message.medium, channel=channel, started_at=message.received_at
+        )
+        outcome = deliberate(draft, Arrived(at, message, channel), self._asked(off), watch=doing)
+        decisions = outcome.decisions if split else tuple(x for x in outcome.decisions if not isinstance(x, d.Split))
+        return Sorted(outcome.ticket, message, decisions, outcome.opinions)
+
+    def judge(
+        self, batch: Sequence[tuple[Ticket, Occasion, Sequence[d.Decision]]], off: Sequence[str] = ()
+    ) -> list[Outcome]:
+        """Ask the rules about tickets and what happened to them."""
+        return [
+            deliberate(ticket, occasion, self._asked(off), watch=doing, given=given) for ticket, occasion, given in batch
+        ]
+
+    def _asked(self, off: Sequence[str]) -> list[Rule]:
+        return [r for r in self.rules if r.name not in off] if off else self.rules
+
+    def owner(self, rule: str) -> str:
+        """The plugin a rule belongs to."""
+        return self.owners.get(rule, "")
+
+
+def _preview(channel: Channel, content: bytes, error: Unreadable) -> bytes:
+    make = getattr(channel, "page_image", None)
+    if not error.transcribe or make is None:
+        return b""
+    try:
+        image: bytes = make(content, 0)
+    except Exception:
+        return b""
+    return image
+
+
+def reading_room(site: Site, channels: Sequence[Found], rules: Sequence[Found]) -> ReadingRoom:
+    return ReadingRoom(site, channels, rules)
+
+
+class _Ledger:
+    """The channel's view of the store: asks the daemon."""
+
+    def __init__(self, asker: Asker, channel: str) -> None:
+        self._asker = asker
+        self._channel = channel
+
+    def known(self, refs: Sequence[str]) -> set[str]:
+        found: set[str] = self._asker.ask("known", list(refs))
+        return found
+
+    def remember(self, key: str, value: str) -> None:
+        self._asker.ask("remember", key, value)
+
+    def recall(self, key: str) -> str:
+        return str(self._asker.ask("recall", key))
+
+    def report(self, problem: str) -> None:
+        self._asker.ask("report", problem)
+
+
+class ChannelLane:
+    """One channel in the child of its plugin."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    @asks
+    def fetch(self, asker: Asker) -> int:
+        """Bring in all that is new; every batch is committed by the daemon before its source is told. Returns the count."""
+        count = 0
+        for batch in self.channel.fetch(_Ledger(asker, self.channel.id), lambda: asker.ask("now")):
+            doing(f"channel {self.channel.id}")
+            if not batch:
+                continue
+            if not asker.ask("take", list(batch)):
+                raise KefudError("the store did not take the batch; nothing was acknowledged")
+            self.channel.acknowledge([a.ref for a in batch])
+            count += len(batch)
+        return count
+
+    def wait(self, seconds: float) -> bool:
+        return self.channel.wait(seconds)
+
+    def again_in(self) -> float:
+        """Seconds until half-written files of the channel may be looked at again, 0 where nothing waits."""
+        return float(getattr(self.channel, "again_in", lambda: 0.0)())
+
+    def close(self) -> None:
+        self.channel.close()
+
+
+def channel_host(site: Site, plugin: Found, ids: Sequence[str]) -> list[ChannelLane]:
+    """The lanes of a plugin's channels, in the order of ``ids``."""
+    channels = {c.id: c for c in collect(plugin, "register_channels", site)}
+    missing = [i for i in ids if i not in channels]
+    if missing:
+        raise PluginFailed(f"plugin {plugin.name} registered no channel {', '.join(missing)}")
+    return [ChannelLane(channels[i]) for i in ids]
+
+
+class TransportHost:
+    """Prints, builds and sends letters, one after the other over one connection."""
+
+    def __init__(self, transport: Transport, press: Press, papers: Path) -> None:
+        self.transport = transport
+        self.press = press
+        self.papers = papers
+
+    @asks
+    def send(self, asker: Asker, batch: Sequence[Dispatch]) -> int:
+        """Send the letters in order; each result is told to the daemon before the next letter is begun."""
+        try:
+            for dispatch in batch:
+                doing(f"letter {dispatch.id}")
+                if not asker.ask("result", self._one(dispatch)):
+                    break
+        finally:
+            doing("")
+        return len(batch)
+
+    def finish(self) -> None:
+        self.transport.finish()
+
+    def _one(self, dispatch: Dispatch) -> Sent:
+        try:
+            parcel, papers = self._parcel(dispatch)
+        except KefudError as error:
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", False)
+        except Exception as error:
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {type(error).__name__}: {error}", False)
+        try:
+            answer = self.transport.send(parcel)
+        except DeliveryFailed as error:
+            return Sent(dispatch.id, dispatch.epoch, False, error.code, error.answer, error.permanent, papers)
+        except Exception as error:
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"{type(error).__name__}: {error}", False, papers)
+        code = int(answer[:3]) if answer[:3].isdigit() else None
+        return Sent(dispatch.id, dispatch.epoch, True, code, answer, papers=papers)
+
+    def _parcel(self, x: Dispatch) -> tuple[Parcel, tuple[tuple[int, str], ...]]:
+        papers, files = [], list(x.files)
+        for document, form, name, data in x.prints:
+            pdf = self.press.print(form, data)
+            papers.append((document, self._keep(name, pdf)))
+            files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
+        message = build_mail(
+            Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date, in_reply_to=x.in_reply_to,
+            references=x.references, automatic=x.automatic, files=files, reply_to=x.reply_to,
+        )  # fmt: skip
+        parcel = Parcel(
+            x.id, x.envelope, tuple(a.email for a in x.addresses), message, x.message_id, x.subject, x.ticket,
+            tuple(files),
+        )  # fmt: skip
+        return parcel, tuple(papers)
+
+    def _keep(self, name: str, pdf: bytes) -> str:
+        """Keep the printed paper where people look for it. It can be printed again from its data at any time."""
+        target = self.papers / f"{name}.pdf"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_bytes(pdf)
+        os.replace(temporary, target)
+        return str(target)
+
+
+def transport_host(
+    site: Site, plugin: Found, id: str, templates: Sequence[str], papers: str
+) -> TransportHost:
+    transports = {t.id: t for t in collect(plugin, "register_transports", site)}
+    if id not in transports:
+        raise PluginFailed(f"plugin {plugin.name} registered no transport {id}")
+    return TransportHost(transports[id], Press(templates), Path(papers))
+
+
+def inspect_plugin(plugin: Found, site: Site) -> dict[str, Any]:
+    """What a plugin implements, and what is wrong with it; for `kefud plugin list` and `kefud check`."""
+    from kefud.loader import hooks_of
+
+    report: dict[str, Any] = {"name": plugin.name, "path": str(plugin.path), "hooks": [], "faults": []}
+    try:
+        report["hooks"] = hooks_of(plugin)
+        for hook in report["hooks"]:
+            collect(plugin, hook, site)
+    except PluginFailed as error:
+        report["faults"].append(str(error))
+    return report
+
+
+class Inspector:
+    """Looks at plugins in a child, so that none of their code runs in the command that asks."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def inspect(self, plugin: Found) -> dict[str, Any]:
+        return inspect_plugin(plugin, self.site)
+
+
+def inspector(site: Site) -> Inspector:
+    return Inspector(site)
+
+
+class Prober:
+    """Logs in once to a channel's source or a transport's server, for `kefud check --connect`."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def probe(self, plugin: Found, kind: str, id: str) -> None:
+        """Raises an error of kefud saying what refused."""
+        hook = f"register_{kind}s"
+        found = next((x for x in collect(plugin, hook, self.site) if x.id == id), None)
+        probe = getattr(found, "probe", None)
+        if probe is not None:
+            probe()
+
+
+def prober(site: Site) -> Prober:
+    return Prober(site)

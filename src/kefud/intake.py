@@ -1,0 +1,245 @@
+"""Receive: raw arrivals become durable rows before their source is told anything. Read: rows become tickets.
+
+Each class here is one stage of the line; its `step` does one piece of work and says whether there was any.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from kefud import log
+from kefud.desk.arrival import Arrival
+from kefud.desk.reading import Reading, Unread
+from kefud.errors import Busy, KefudError, SourceFailed
+from kefud.store import arrivals, blobs, settings
+from kefud.store.database import Database
+
+READ_BATCH = 25
+LEASE = timedelta(minutes=10)
+MOST_ATTEMPTS = 3
+
+
+class Lane(Protocol):
+    """A channel in its child process."""
+
+    def fetch(self, asked: Callable[[str, tuple[Any, ...]], Any]) -> int: ...
+
+    def wait(self, seconds: float) -> bool: ...
+
+    def again_in(self) -> float: ...
+
+
+class Receiver:
+    """One channel: brings in what is new, then waits until something may be new. Never waits for another channel."""
+
+    def __init__(
+        self,
+        channel: str,
+        lane: Lane,
+        db: Database,
+        spool: Path,
+        *,
+        clock: Callable[[], datetime],
+        period: float,
+        retry: float,
+        wake: Callable[[], None],
+        jitter: Callable[[], float] = random.random,
+        mine: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.name = f"channel {channel}"
+        self.channel = channel
+        self._lane = lane
+        self._db = db
+        self._blobs = spool / "blobs"
+        self._clock = clock
+        self._period = period
+        self._retry = retry
+        self._wake = wake
+        self._jitter = jitter
+        self._mine = mine
+        self._failures = 0
+
+    @property
+    def failing(self) -> bool:
+        return self._failures > 0
+
+    def step(self) -> bool:
+        """Bring in all that is new. Failures are counted and told; the pause after them grows (5 s → 5 min)."""
+        if not self._mine():
+            return False
+        try:
+            count = self._lane.fetch(self._asked)
+        except KefudError as error:
+            self._failed(error)
+            return False
+        self._failures = 0
+        with self._db.write() as tx:
+            settings.keep_note(tx, self.channel, "last success", self._clock().isoformat(), self._clock())
+            settings.keep_note(tx, self.channel, "failure", "", self._clock())
+        if count:
+            log.event("received", channel=self.channel, arrivals=count)
+        return count > 0
+
+    def rest(self, pause: Callable[[float], None]) -> None:
+        """Wait for the next look: at the source where it can tell us, else by the clock."""
+        if self._failures:
+            longest = min(300.0, self._retry * 2 ** (self._failures - 1))
+            pause(longest * (0.5 + self._jitter() / 2))
+            return
+        if not self._mine():
+            pause(min(self._period, 10.0))
+            return
+        try:
+            self._lane.wait(self._period)
+        except KefudError as error:
+            self._failed(error)
+
+    def empty(self, pause: Callable[[float], object], patience: float = 60.0) -> None:
+        """Bring in until nothing is left, waiting up to ``patience`` seconds for files that are still being written."""
+        while True:
+            while self.step():
+                pass
+            soon = 0.0 if self._failures else self._lane.again_in()
+            if not soon or patience <= 0:
+                return
+            pause(min(soon, patience))
+            patience -= soon
+
+    def _failed(self, error: KefudError) -> None:
+        self._failures += 1
+        page = isinstance(error, SourceFailed) and error.page
+        tell = log.error if page or self._failures == 3 else log.warn
+        tell("channel-failed", channel=self.channel, reason=error, failures=self._failures)
+        try:
+            with self._db.write() as tx:
+                settings.keep_note(tx, self.channel, "failure", str(error)[:500], self._clock())
+        except KefudError as also:
+            log.error("store-failed", reason=also)
+
+    def _asked(self, what: str, args: tuple[Any, ...]) -> Any:
+        """What a channel may ask in the middle of its work."""
+        if what == "now":
+            return self._clock()
+        if what == "take":
+            return self._take(args[0])
+        if what == "known":
+            with self._db.read() as tx:
+                return arrivals.known(tx, self.channel, args[0])
+        if what == "remember":
+            with self._db.write() as tx:
+                settings.keep_note(tx, self.channel, f"note {args[0]}"[:200], str(args[1]), self._clock())
+            return True
+        if what == "recall":
+            with self._db.read() as tx:
+                return settings.note(tx, self.channel, f"note {args[0]}"[:200])
+        if what == "report":
+            log.warn("channel-reports", channel=self.channel, problem=args[0])
+            with self._db.write() as tx:
+                settings.keep_note(tx, self.channel, "report", str(args[0])[:500], self._clock())
+            return True
+        return None
+
+    def _take(self, batch: Sequence[Arrival]) -> bool:
+        """Make a batch durable and committed. False, and nothing is acknowledged, where the store cannot take it."""
+        try:
+            stored = blobs.keep([a.content for a in batch], self._blobs)
+            with self._db.write() as tx:
+                arrivals.take(tx, self.channel, batch, stored, self._clock())
+        except (OSError, KefudError) as error:
+            log.error("store-refuses", channel=self.channel, reason=error)
+            return False
+        self._wake()
+        return True
+
+
+class Reads(Protocol):
+    def read(self, batch: Sequence[arrivals.Waiting], at: datetime) -> list[Reading | Unread]: ...
+
+
+class Files(Protocol):
+    def file(self, readings: Sequence[Reading | Unread]) -> None: ...
+
+
+class ReadingDesk:
+    """Reads waiting arrivals, oldest first, and hands them to casework."""
+
+    def __init__(
+        self,
+        name: str,
+        channels: Sequence[str],
+        reader: Reads,
+        casework: Files,
+        db: Database,
+        spool: Path,
+        *,
+        clock: Callable[[], datetime],
+        owner: str,
+        wake: Callable[[], None],
+        batch: int = READ_BATCH,
+    ) -> None:
+        self.name = name
+        self._channels = channels
+        self._reader = reader
+        self._casework = casework
+        self._db = db
+        self._spool = spool
+        self._clock = clock
+        self._owner = owner
+        self._wake = wake
+        self._batch = batch
+
+    def step(self) -> bool:
+        """Claim a batch, read it, file it. True if there was one."""
+        now = self._clock()
+        with self._db.write() as tx:
+            waiting = arrivals.claim(
+                tx, self._owner, now, lease=LEASE, most=self._batch, channels=self._channels, spool=self._spool
+            )
+        if not waiting:
+            return False
+        try:
+            readings = self._reader.read(waiting, now)
+        except KefudError:
+            self._give_back(waiting)
+            raise
+        self._file(waiting, readings)
+        self._wake()
+        return True
+
+    def _file(self, waiting: Sequence[arrivals.Waiting], readings: Sequence[Reading | Unread]) -> None:
+        try:
+            self._casework.file(readings)
+        except Exception as error:
+            if len(readings) == 1:
+                self._poisonous(waiting[0], error)
+                return
+            for one, reading in zip(waiting, readings, strict=True):
+                self._file_again(one, reading)
+
+    def _file_again(self, one: arrivals.Waiting, reading: Reading | Unread) -> None:
+        """After a batch failed: those of it that are not saved yet, one by one."""
+        with self._db.read() as tx:
+            if not arrivals.still_waiting(tx, one.id):
+                return
+        self._file([one], [reading])
+
+    def _poisonous(self, waiting: arrivals.Waiting, error: Exception) -> None:
+        """Put an arrival off; after three attempts it is a person's."""
+        reason = f"{type(error).__name__}: {error}"
+        patient = isinstance(error, Busy)
+        if waiting.attempts + 1 >= MOST_ATTEMPTS and not patient:
+            log.error("arrival-shelved", arrival=waiting.id, reason=reason)
+            self._casework.file([Unread(waiting.id, f"filing failed {MOST_ATTEMPTS} times: {reason}")])
+            return
+        again = self._clock() + timedelta(seconds=5 if patient else 60 * (waiting.attempts + 1))
+        with self._db.write() as tx:
+            arrivals.put_off(tx, waiting.id, again, reason)
+        log.warn("arrival-put-off", arrival=waiting.id, until=again.isoformat(), reason=reason)
+
+    def _give_back(self, waiting: Sequence[arrivals.Waiting]) -> None:
+        with self._db.write() as tx:
+            arrivals.give_back(tx, [w.id for w in waiting])

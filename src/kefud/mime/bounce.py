@@ -1,0 +1,182 @@
+"""Mail that came back: RFC 3464 reports and the free forms of the large services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+from kefud.desk.message import Bounce
+from kefud.mime.addresses import email_of, first_email
+from kefud.mime.automatic import is_daemon, null_return_path
+from kefud.mime.charsets import decode
+from kefud.mime.headers import Headers, clean, clean_text, header_text, read_headers
+from kefud.mime.limits import DEFAULT_LIMITS, Remarks
+from kefud.mime.structure import Part
+
+_STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_ORIGINALS = frozenset({"text/rfc822-headers", "message/rfc822", "message/rfc822-headers", "message/global-headers"})
+_EXAMINED = 64 * 1024
+_SUBJECT = re.compile(
+    r"退信|退回|未送达|未傳遞|未送達|未传递|无法投递|無法投遞|无法送达|無法傳送|投递失败|发送失败|传递失败|傳送失敗|投遞失敗|递送失败|undeliver|"
+    r"delivery status notification|failure notice|delivery (?:has )?fail|returned mail|returned to sender|delivery "
+    r"notification|"
+    r"delivery failure|mail delivery|message delivery|could not be delivered|not delivered|delayed mail|delivery delay|"
+    r"mail system error|message status|投递延迟|投递状态|warning: message|未找到地址|rejected",
+    re.I,
+)
+_TEXT = re.compile(
+    r"qmail-send program|could not be delivered|couldn't be delivered|wasn't delivered|was not delivered|unable to deliver|"
+    r"delivery to the following recipient|permanent fatal errors|this is the mail system at host|undeliverable|"
+    r"未能送达|无法送达|无法投递|投递失败|被退回|退信|发送失败|未送达|不存在的收件人|拒收|delivery has failed|"
+    r"recipients? failed|"
+    r"has not yet been delivered|未找到地址|找不到地址|address not found|message not delivered|message blocked",
+    re.I,
+)
+_DELAY = re.compile(
+    r"delayed|will be retried|will retry|will keep trying|will continue|not yet been delivered|warning message only|"
+    r"do not need to resend|"
+    r"延迟|將繼續|将继续尝试|会继续尝试|稍后重试|仍在尝试|暂时未能|\(delay\)",
+    re.I,
+)
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]{0,3}\d)")
+_CODE = re.compile(r"(?<![\d.@-])([45]\d\d)(?=[ \-:：,，])")
+_MESSAGE_ID = re.compile(r"message[-_ ]?id[^<\n]{0,20}\n?[^<\n]{0,20}(<[^<>\s]{3,300}>)", re.I)
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_REASON = re.compile(
+    r"said:|\b[45]\d\d[ -]|退信原因|失败原因|原因|错误|error|reason|remote server|does not exist|不存在|full|已满|reject|拒",
+    re.I,
+)
+
+
+def read_bounce(root: Part, headers: Headers, sender: str, subject: str, text: str) -> Bounce | None:
+    """What a failed or delayed delivery says, None for any other mail.
+
+    A report of success is none, and a person's mail that quotes a bounce is none: it takes the report type, or a mail
+    system as the sender with the words of a bounce.
+    """
+    is_report = root.media_type == "multipart/report" and _report_type(root) in ("delivery-status", "")
+    if not is_report and root.media_type not in _STATUS_PARTS and not _from_a_system(headers, sender):
+        return None
+    statuses = [part for part in root.leaves() if part.media_type in _STATUS_PARTS]
+    if statuses:
+        return _from_report(root, headers, statuses, text)
+    if _SUBJECT.search(subject) or _TEXT.search(text[:8000]):
+        return _from_text(root, headers, sender, subject, text)
+    return None
+
+
+def _report_type(root: Part) -> str:
+    return root.parameters.get("report-type", "").strip().lower()
+
+
+def _from_a_system(headers: Headers, sender: str) -> bool:
+    return is_daemon(sender, headers) or null_return_path(headers)
+
+
+def _from_report(root: Part, headers: Headers, statuses: list[Part], text: str) -> Bounce | None:
+    groups = [group for part in statuses for group in _recipient_groups(part)]
+    actions = [_field(group, "action").split(" ")[0].lower() for group in groups]
+    failing = [
+        group for group, action in zip(groups, actions, strict=True) if action not in ("delivered", "relayed", "expanded")
+    ]
+    if groups and not failing:
+        return None
+    delayed = bool(failing) and all(_field(group, "action").lower().startswith("delayed") for group in failing)
+    recipients = _unique(first_email(_field(g, "original-recipient") or _field(g, "final-recipient")) for g in failing)
+    status = next((match[1] for g in failing if (match := _STATUS.search(_field(g, "status")))), "")
+    reason = next((_field(g, "diagnostic-code") for g in failing if "diagnostic-code" in g), "") or _reason(text)
+    return Bounce(
+        message_ids=_quoted_ids(root, headers, text),
+        recipients=recipients or _recipients(headers, text, ""),
+        status=status,
+        reason=reason.partition(";")[2].strip()[:300] or reason[:300],
+        permanent=not delayed and not status.startswith("4"),
+    )
+
+
+def _recipient_groups(part: Part) -> list[Headers]:
+    """The per-recipient groups of one delivery-status part (RFC 3464 2.1); at most one hundred."""
+    data = part.source[part.start : part.end] if part.index < 0 else part.content()
+    data = data[:_EXAMINED].replace(b"\r\n", b"\n").strip(b"\n") + b"\n"
+    groups = []
+    for block in data.split(b"\n\n")[:100]:
+        block = block.lstrip(b"\n") + b"\n"
+        group, _ = read_headers(block, 0, len(block), DEFAULT_LIMITS, Remarks())
+        if "final-recipient" in group or "action" in group or "original-recipient" in group:
+            groups.append(group)
+    return groups
+
+
+def _field(group: Headers, name: str) -> str:
+    return header_text(group.raw(name))
+
+
+def _from_text(root: Part, headers: Headers, sender: str, subject: str, text: str) -> Bounce:
+    seen = text[:_EXAMINED]
+    found = _STATUS.search(seen) or _CODE.search(seen)
+    status = found[1] if found else ""
+    if status and "." not in status:
+        status = f"{status[0]}.0.0"
+    temporary = status.startswith("4") or bool(_DELAY.search(subject) or (not status and _DELAY.search(seen[:4000])))
+    return Bounce(
+        message_ids=_quoted_ids(root, headers, text),
+        recipients=_recipients(headers, seen, sender),
+        status=status,
+        reason=_reason(seen) or clean(subject)[:300],
+        permanent=not temporary,
+    )
+
+
+def _reason(text: str) -> str:
+    """The line of a bounce that tells why, or its first line."""
+    lines = [line.strip() for line in text[:8000].split("\n") if line.strip()]
+    told = next((line for line in lines if _REASON.search(line[:300])), lines[0] if lines else "")
+    return clean(told)[:300]
+
+
+def _recipients(headers: Headers, text: str, sender: str) -> tuple[str, ...]:
+    failed = headers.raw("x-failed-recipients")
+    if failed:
+        return _unique(first_email(item) for item in header_text(failed).split(",")[:20])
+    ours = {email for name in ("to", "delivered-to") if (email := first_email(header_text(headers.raw(name))))} | {sender}
+    head = text[:8000].partition("\nReceived:")[0]
+    marked = {match.start() for match in _MESSAGE_ID.finditer(head)}
+    found = (
+        email_of(match[0].strip("."))
+        for match in _ADDRESS.finditer(head)
+        if not any(start < match.start() < start + 80 for start in marked)
+    )
+    return _unique(email for email in found if email not in ours and not email.startswith(("postmaster@", "mailer-daemon@")))
+
+
+def _quoted_ids(root: Part, headers: Headers, text: str) -> tuple[str, ...]:
+    """Every message id the report quotes: in header parts, attached originals, its own threading fields, or its text."""
+    found: list[str] = []
+    for part in islice(_all_parts(root), 30):
+        if part is not root and "message-id" in part.headers:
+            found.append(header_text(part.headers.raw("message-id")))
+        if part.media_type in _ORIGINALS and not part.children:
+            block = part.content()[:_EXAMINED].lstrip(b"\r\n")
+            inner, _ = read_headers(block, 0, len(block), DEFAULT_LIMITS, Remarks())
+            found.append(header_text(inner.raw("message-id")))
+        elif not part.children and part.media_type.startswith(("text/", "message/")) and part.disposition != "attachment":
+            found.extend(_ids_in(clean_text(decode(part.content()[:_EXAMINED], part.parameters.get("charset", ""))[0])))
+    for name in ("x-original-message-id", "original-message-id", "in-reply-to", "references"):
+        found.extend(header_text(headers.raw(name)).split()[:20])
+    found.extend(_ids_in(text[:_EXAMINED]))
+    return _unique(item for item in found if item.startswith("<") and item.endswith(">"))
+
+
+def _ids_in(text: str) -> list[str]:
+    return [match[1] for match in _MESSAGE_ID.finditer(text.replace("&lt;", "<").replace("&gt;", ">"))]
+
+
+def _all_parts(part: Part) -> Iterable[Part]:
+    yield part
+    for child in part.children:
+        yield from _all_parts(child)
+
+
+def _unique(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item for item in items if item))[:20]

@@ -1,0 +1,191 @@
+"""Arrivals: taken once for ever, by channel and reference; the rows are also the queue of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from kefud.desk.arrival import Arrival
+from kefud.store import blobs
+from kefud.store.tables import ArrivalRow, ArrivalTicket, Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An arrival that waits to be read."""
+
+    id: int
+    channel: str
+    arrival: Arrival
+    attempts: int
+    transcript: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEntry:
+    """An arrival that waits for a person."""
+
+    id: int
+    channel: str
+    ref: str
+    medium: str
+    received_at: datetime
+    reason: str
+    subject: str
+    confidence: float | None
+    draft: str
+    blob: str
+    effects: tuple[str, ...] = ()
+
+
+def known(tx: Connection, channel: str, refs: Sequence[str]) -> set[str]:
+    """Those of ``refs`` that are stored for the channel."""
+    found: set[str] = set()
+    for start in range(0, len(refs), 500):
+        part = refs[start : start + 500]
+        found.update(
+            tx.scalars(select(ArrivalRow.ref).where(ArrivalRow.channel == channel, ArrivalRow.ref.in_(part)))
+        )
+    return found
+
+
+def take(
+    tx: Connection, channel: str, arrivals: Sequence[Arrival], stored: Sequence[blobs.Stored], now: datetime
+) -> int:
+    """Record arrivals not yet known; returns how many are new. The originals must be durable already."""
+    there = known(tx, channel, [a.ref for a in arrivals])
+    rows, seen = [], set(there)
+    for arrival, blob in zip(arrivals, stored, strict=True):
+        if arrival.ref in seen:
+            continue
+        seen.add(arrival.ref)
+        rows.append(
+            {
+                "channel": channel, "ref": arrival.ref, "medium": arrival.medium, "status": "received",
+                "received_at": arrival.received_at, "taken_at": now, "blob": blob.sha, "size": blob.size,
+                "subject": arrival.subject[:200], "message_id": "", "digest": "", "reason": "", "draft": "", "transcript": "",
+                "effects": [], "disposition": "", "attempts": 0, "next_attempt": now, "owner": "",
+            }
+        )  # fmt: skip
+    if rows:
+        blobs.record(tx, stored, now)
+        tx.execute(insert(ArrivalRow), rows)
+    return len(rows)
+
+
+def claim(
+    tx: Connection, owner: str, now: datetime, *, lease: timedelta, most: int, channels: Sequence[str], spool: Path
+) -> list[Waiting]:
+    """Lease the oldest waiting arrivals of these channels; a dead owner's come back when their lease ends."""
+    free = or_(ArrivalRow.lease_until.is_(None), ArrivalRow.lease_until < now)
+    due = select(ArrivalRow.id).where(
+        ArrivalRow.status == "received", ArrivalRow.next_attempt <= now, free, ArrivalRow.channel.in_(channels)
+    )
+    ids = list(tx.scalars(due.order_by(ArrivalRow.id).limit(most).with_for_update(skip_locked=True)))
+    if not ids:
+        return []
+    tx.execute(update(ArrivalRow).where(ArrivalRow.id.in_(ids)).values(owner=owner, lease_until=now + lease))
+    columns = (
+        ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject,
+        ArrivalRow.attempts, ArrivalRow.transcript, Blob.data, Blob.path,
+    )  # fmt: skip
+    rows = tx.execute(
+        select(*columns).join(Blob, Blob.sha == ArrivalRow.blob).where(ArrivalRow.id.in_(ids)).order_by(ArrivalRow.id)
+    )
+    return [
+        Waiting(
+            r.id, r.channel, Arrival(r.ref, r.received_at, bytes(r.data or b""), r.medium, r.subject), r.attempts, r.transcript,
+            "" if r.data is not None else str(spool / "blobs" / r.path),
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def give_back(tx: Connection, ids: Sequence[int]) -> None:
+    """Let go of leased arrivals without a mark against them."""
+    if ids:
+        tx.execute(update(ArrivalRow).where(ArrivalRow.id.in_(ids)).values(lease_until=None, owner=""))
+
+
+def put_off(tx: Connection, id: int, until: datetime, reason: str) -> None:
+    """Push a poisonous arrival into the future, before its error is raised again."""
+    tx.execute(
+        update(ArrivalRow)
+        .where(ArrivalRow.id == id)
+        .values(attempts=ArrivalRow.attempts + 1, next_attempt=until, lease_until=None, reason=reason[:500])
+    )
+
+
+def settle(tx: Connection, id: int, status: str, **values: Any) -> None:
+    """Tick an arrival off: "filed", "ignored", "duplicate", "shelved" or "discarded"."""
+    tx.execute(update(ArrivalRow).where(ArrivalRow.id == id).values(status=status, lease_until=None, **values))
+
+
+def link(tx: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+    """Record which tickets an arrival belongs to."""
+    if pairs:
+        tx.execute(insert(ArrivalTicket), [{"arrival": a, "ticket": t} for a, t in dict.fromkeys(pairs)])
+
+
+def earlier_twin(tx: Connection, id: int, digest: str, message_id: str) -> int | None:
+    """The filed arrival with the same content, or the same Message-ID and content (R14); None if there is none."""
+    if not digest:
+        return None
+    found = select(func.min(ArrivalRow.id)).where(
+        ArrivalRow.digest == digest, ArrivalRow.id != id, ArrivalRow.status.in_(("filed", "ignored"))
+    )
+    return tx.scalar(found)
+
+
+def shelf(tx: Connection, id: int | None = None) -> list[ShelfEntry]:
+    """What waits for a person, oldest first."""
+    query = select(ArrivalRow).where(ArrivalRow.status == "shelved").order_by(ArrivalRow.id)
+    if id is not None:
+        query = query.where(ArrivalRow.id == id)
+    return [
+        ShelfEntry(
+            r.id, r.channel, r.ref, r.medium, r.received_at, r.reason, r.subject, r.confidence, r.draft, r.blob,
+            tuple(r.effects or ()),
+        )
+        for r in tx.execute(query)
+    ]  # fmt: skip
+
+
+def release(tx: Connection, id: int, now: datetime, transcript: str = "") -> bool:
+    """Take an arrival off the shelf to be read again, with what a person typed. False where it is not on the shelf."""
+    result = tx.execute(
+        update(ArrivalRow)
+        .where(ArrivalRow.id == id, ArrivalRow.status == "shelved")
+        .values(status="received", next_attempt=now, attempts=0, transcript=transcript, lease_until=None)
+    )
+    return result.rowcount == 1
+
+
+def counts(tx: Connection, channel: str | None = None) -> dict[str, int]:
+    """How many arrivals stand in each status."""
+    query = select(ArrivalRow.status, func.count()).group_by(ArrivalRow.status)
+    if channel:
+        query = query.where(ArrivalRow.channel == channel)
+    return {status: count for status, count in tx.execute(query)}
+
+
+def backlog(tx: Connection) -> dict[str, int]:
+    """Arrivals that wait to be read, by channel."""
+    query = select(ArrivalRow.channel, func.count()).where(ArrivalRow.status == "received").group_by(ArrivalRow.channel)
+    return {channel: count for channel, count in tx.execute(query)}
+
+
+def next_due(tx: Connection) -> datetime | None:
+    """When the next waiting arrival may be read."""
+    return tx.scalar(select(func.min(ArrivalRow.next_attempt)).where(ArrivalRow.status == "received"))
+
+
+def still_waiting(tx: Connection, id: int) -> bool:
+    """True while the arrival has not been ticked off."""
+    return tx.scalar(select(ArrivalRow.status).where(ArrivalRow.id == id)) == "received"

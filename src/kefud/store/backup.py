@@ -1,0 +1,64 @@
+"""A copy of the store that can be carried on with elsewhere, made while the daemon runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from kefud.errors import KefudError
+from kefud.store.database import Database
+
+
+def back_up(db: Database, spool: Path, target: Path, *, files: bool = True) -> int:
+    """Copy database and originals to ``target``; returns how many files were copied.
+
+    The database is copied first: every original it names was durable before, so the copy is never ahead of its files.
+    """
+    if not files:
+        _copy_sqlite(db, target)
+        return 0
+    target.mkdir(parents=True, mode=0o700)
+    if db.sqlite:
+        _copy_sqlite(db, target / "kefud.db")
+    else:
+        _dump_postgres(db, target / "kefud.dump")
+    return _copy_files(spool / "blobs", target / "blobs")
+
+
+def _copy_sqlite(db: Database, target: Path) -> None:
+    assert db.path is not None
+    source, copy = sqlite3.connect(db.path), sqlite3.connect(target)
+    try:
+        source.backup(copy, pages=1000)
+    finally:
+        copy.close()
+        source.close()
+    os.chmod(target, 0o600)
+
+
+def _dump_postgres(db: Database, target: Path) -> None:
+    url = db.engine.url
+    environment = {**os.environ, "PGPASSWORD": str(url.password or "")}
+    plain = url.set(drivername="postgresql", password=None).render_as_string()
+    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={plain}"]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600)
+    except FileNotFoundError:
+        raise KefudError("pg_dump is not installed; install the PostgreSQL client tools") from None
+    if done.returncode:
+        raise KefudError(f"pg_dump failed: {done.stderr.strip()[-300:]}")
+
+
+def _copy_files(source: Path, target: Path) -> int:
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    count = 0
+    for file in sorted(source.rglob("*")) if source.is_dir() else ():
+        if file.is_file() and not file.name.startswith("."):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copy2(file, copy)
+            count += 1
+    return count

@@ -1,0 +1,105 @@
+"""Raw originals, named by their SHA-256, kept until retention says otherwise.
+
+Small ones stand in the database and are as durable as its transaction. Large ones are files: written, fsynced, renamed and
+their directory fsynced before the transaction that names them commits, so that no row ever names a missing file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from kefud.errors import KefudError
+from kefud.store.tables import Blob
+
+INLINE = 65_536
+"""Bytes up to which an original stands in the database: one durable row is cheaper than one durable file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An original that is durable as a file, or small enough to go into the database with its row."""
+
+    sha: str
+    size: int
+    data: bytes | None = None
+    path: str | None = None
+
+
+def keep(contents: Sequence[bytes], directory: Path) -> list[Stored]:
+    """Make large originals durable as files below ``directory``; small ones are returned as they are.
+
+    Raises OSError where a file cannot be written or fsynced; nothing is promised then.
+    """
+    stored, dirty = [], set()
+    for content in contents:
+        sha = hashlib.sha256(content).hexdigest()
+        if len(content) <= INLINE:
+            stored.append(Stored(sha, len(content), data=content))
+            continue
+        relative = f"{sha[:1]}/{sha}"
+        target = directory / relative
+        if not (target.exists() and target.stat().st_size == len(content)):
+            _write(target, content)
+            dirty.add(target.parent)
+        stored.append(Stored(sha, len(content), path=relative))
+    for parent in dirty:
+        _sync_directory(parent)
+    return stored
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def record(tx: Connection, blobs: Iterable[Stored], now: datetime) -> None:
+    """Name the originals in the database; one that is there already stays."""
+    wanted = {b.sha: b for b in blobs}
+    known = set(tx.scalars(select(Blob.sha).where(Blob.sha.in_(wanted))))
+    rows = [
+        {"sha": b.sha, "size": b.size, "data": b.data, "path": b.path, "created_at": now}
+        for b in wanted.values()
+        if b.sha not in known
+    ]
+    if rows:
+        tx.execute(insert(Blob), rows)
+
+
+def fetch(tx: Connection, sha: str, directory: Path) -> bytes:
+    """The original. Raises KefudError where it is missing or does not match its name."""
+    row = tx.execute(select(Blob.data, Blob.path).where(Blob.sha == sha)).one_or_none()
+    if row is None:
+        raise KefudError(f"original {sha} is not in the store")
+    try:
+        content = row.data if row.data is not None else (directory / row.path).read_bytes()
+    except OSError as error:
+        raise KefudError(f"original {sha}: {error.strerror}") from None
+    if hashlib.sha256(content).hexdigest() != sha:
+        raise KefudError(f"original {sha} does not match its name: the file was changed")
+    return bytes(content)

@@ -1,0 +1,116 @@
+"""Engine and transactions: SQLite (WAL, FULL) by default, PostgreSQL by URL; one way to use both.
+
+On SQLite every write transaction begins IMMEDIATE and the threads of this process take turns, so that nobody waits in
+SQLite's own busy loop.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from kefud.errors import Busy, KefudError
+
+
+class Database:
+    """One database. Constructing it opens nothing.
+
+    ``busy`` is how many seconds to wait for a lock that another process holds.
+    """
+
+    def __init__(self, url: str, *, busy: float = 30.0) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self._turn = threading.RLock()
+        self._busy = busy
+        self._engine: Engine | None = None
+        self._writer: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        if self._engine is None:
+            with self._turn:
+                self._engine = self._engine or self._open()
+                self._writer = self._engine.execution_options(immediate=True)
+        return self._engine
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database, None elsewhere."""
+        return Path(self.url.removeprefix("sqlite:///")) if self.sqlite else None
+
+    def _open(self) -> Engine:
+        if not self.sqlite:
+            return create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+        assert self.path is not None
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_engine(
+            self.url, connect_args={"timeout": self._busy, "check_same_thread": False}, json_serializer=_json
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end, or leaves nothing. Raises Busy where the store is locked for too long."""
+        engine = self.engine
+        with self._turn if self.sqlite else nullcontext(), _clear_errors():
+            with (self._writer or engine).begin() as connection:
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction for looking only."""
+        with _clear_errors(), self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def reachable(self) -> None:
+        """Raise KefudError with the database's own words when it cannot be opened."""
+        with self.read() as connection:
+            connection.execute(text("select 1"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-8000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        words = str(error.orig)
+        if "locked" in words or "busy" in words:
+            raise Busy(f"the database is locked by another process: {words}") from error
+        raise KefudError(f"database: {words}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise KefudError(f"database connection lost: {error.orig}") from error
+        raise

@@ -1,0 +1,17 @@
+"""${message}"""
+
+${imports if imports else ""}
+from alembic import op
+import sqlalchemy as sa
+import kefud.store.tables
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}

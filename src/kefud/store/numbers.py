@@ -1,0 +1,47 @@
+"""Gapless numbers: drawn in the transaction that uses them, so that a number exists if and only if its paper does."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, insert, select, update
+
+from kefud.store.tables import Counter
+
+SERIES = {
+    "notice": "客联", "opinion_form": "客意", "visit_record": "客访", "approval_request": "客请", "extension_notice": "客延",
+    "drawing_order": "客设", "retention_claim": "客质", "evidence_record": "客证", "doc_in_register": "客收",
+    "doc_out_register": "客发", "thanks_letter": "客谢",
+}  # fmt: skip
+"""Forms that carry a number of their own, and the word their yearly series begins with (S1-4.3.6)."""
+
+
+def draw(tx: Connection, name: str, count: int = 1) -> int:
+    """The first of ``count`` consecutive new numbers of the series ``name``, from 1."""
+    result = tx.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + count))
+    if result.rowcount == 0:
+        tx.execute(insert(Counter).values(name=name, value=count))
+        return 1
+    value = tx.scalar(select(Counter.value).where(Counter.name == name))
+    assert value is not None
+    return int(value) - count + 1
+
+
+def ticket_number(tx: Connection, day: date) -> str:
+    """The next ticket number of the day: KF20250303-0001."""
+    return f"KF{day:%Y%m%d}-{draw(tx, f'ticket.{day:%Y%m%d}'):04d}"
+
+
+def form_number(tx: Connection, form: str, day: date) -> str:
+    """The next number of a form in its yearly series: 客联〔2025〕001号."""
+    word = SERIES[form]
+    return f"{word}〔{day.year}〕{draw(tx, f'{form}.{day.year}'):03d}号"
+
+
+def at_least(tx: Connection, name: str, value: int) -> None:
+    """Never give out numbers up to ``value``: an import brought them along."""
+    current = tx.scalar(select(Counter.value).where(Counter.name == name))
+    if current is None:
+        tx.execute(insert(Counter).values(name=name, value=value))
+    elif current < value:
+        tx.execute(update(Counter).where(Counter.name == name).values(value=value))

@@ -1,0 +1,383 @@
+"""The one place that knows everybody: builds the line from a configuration."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kefud import loader, log
+from kefud.casework import Casework
+from kefud.compose import Composer
+from kefud.config import ChannelConfig, Loaded, TransportConfig, seconds
+from kefud.daemon import Daemon, Job, Stage, run_until_idle
+from kefud.desk.dispatch import Dispatch
+from kefud.errors import Busy, ConfigError, KefudError, Problem
+from kefud.intake import ReadingDesk, Receiver
+from kefud.outbox import Outbox
+from kefud.shipped import shipped
+from kefud.store import arrivals, letters, schema, settings, tickets
+from kefud.store.database import Database
+from kefud.supervision import Breaker, Judge, Reader
+from kefud.workers import Nursery, Worker
+
+PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
+FETCH_SECONDS = 900.0
+SEND_SECONDS = 900.0
+MEDIUM_OF_PLUGIN = {"print_folder": "print"}
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Lane:
+    """A channel in the child of its plugin."""
+
+    def __init__(self, worker: Worker, index: int) -> None:
+        self._worker = worker
+        self._index = index
+
+    def fetch(self, asked: Callable[[str, tuple[Any, ...]], Any]) -> int:
+        count: int = self._worker.call("fetch", timeout=FETCH_SECONDS, lane=self._index, asked=asked)
+        return count
+
+    def wait(self, seconds: float) -> bool:
+        found: bool = self._worker.call("wait", seconds, timeout=seconds + 120, lane=self._index)
+        return found
+
+    def again_in(self) -> float:
+        found: float = self._worker.call("again_in", timeout=30, lane=self._index)
+        return found
+
+
+class _Sender:
+    """A transport in its child."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def send(self, batch: Sequence[Dispatch], asked: Callable[[str, tuple[Any, ...]], Any]) -> int:
+        count: int = self._worker.call("send", list(batch), timeout=SEND_SECONDS, asked=asked)
+        return count
+
+    def finish(self) -> None:
+        self._worker.call("finish", timeout=60)
+
+
+class _Deadlines:
+    """The stage that follows deadlines and tells tickets what became of their letters."""
+
+    name = "deadlines"
+    idle = 15.0
+
+    def __init__(self, casework: Casework, wake: Callable[[], None], mine: Callable[[], bool]) -> None:
+        self._casework = casework
+        self._wake = wake
+        self._mine = mine
+
+    def step(self) -> bool:
+        if not self._mine():
+            return False
+        told = self._casework.tell()
+        woke = self._casework.wake()
+        if told or woke:
+            self._wake()
+        return told or woke
+
+
+class Office:
+    """A running kefud: the store, the children, the stages. Use as a context manager.
+
+    ``clock`` gives aware instants; ``nonce`` short random text. Opening takes the store's lock and raises Busy (75) where
+    another daemon holds it.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        clock: Callable[[], datetime] = system_clock,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(5),
+        exclusive: bool = True,
+    ) -> None:
+        self.loaded = loaded
+        self.site = loaded.site
+        self.clock = clock
+        self.spool = Path(loaded.spool)
+        self.owner = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+        self.db = Database(loaded.database)
+        self.nursery = Nursery(PRELOAD)
+        self.plugins = loader.find([*loaded.plugins, shipped("plugins")])
+        self.composer = Composer([*loaded.templates, str(shipped("templates"))])
+        self.breaker = Breaker(self.db, clock)
+        self.workers: list[Worker] = []
+        self._nonce = nonce
+        self._exclusive = exclusive
+        self._lock: int | None = None
+        self._daemon: Daemon | None = None
+        self._casework: Casework | None = None
+        self._leases: dict[str, tuple[float, bool]] = {}
+        self._closing = threading.Event()
+
+    def __enter__(self) -> Office:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        self.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._exclusive and self.db.sqlite:
+            self._lock = take_lock(self.spool / "kefud.lock")
+        schema.ensure(self.db)
+
+    def close(self) -> None:
+        self._closing.set()
+        for worker in self.workers:
+            worker.stop()
+        self.nursery.close()
+        if not self.db.sqlite:
+            with suppress(KefudError), self.db.write() as tx:
+                for name in self._leases:
+                    settings.drop_lease(tx, name, self.owner)
+        self.db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # Parts
+
+    def enabled_rules(self) -> list[loader.Found]:
+        """The rule plugins in the order they are asked. Raises ConfigError for one that is nowhere."""
+        return [self._plugin(n, "rules.order") for n in self.loaded.config.rules.order]
+
+    def _plugin(self, name: str, key: str) -> loader.Found:
+        found = self.plugins.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.plugins)) or "none"
+            message = f'there is no plugin "{name}"; found are {known}'
+            raise ConfigError([Problem(self.loaded.path, 0, key, message)])
+        return found
+
+    def channels(self) -> list[ChannelConfig]:
+        return [c for c in self.loaded.config.channel if c.enabled]
+
+    def transports(self) -> list[TransportConfig]:
+        return [t for t in self.loaded.config.transport if t.enabled]
+
+    def _worker(self, name: str, factory: str, args: tuple[Any, ...], **options: Any) -> Worker:
+        worker = Worker(self.nursery, name, f"kefud.hosts:{factory}", args, **options)
+        self.workers.append(worker)
+        return worker
+
+    def _room(self, name: str, channels: Sequence[ChannelConfig], memory: int) -> Worker:
+        plugins = [self._plugin(n, "channel.plugin") for n in dict.fromkeys(c.plugin for c in channels)]
+        args = (self.site, plugins, self.enabled_rules())
+        return self._worker(name, "reading_room", args, memory=memory, recycle=512 << 20 if memory < 2 << 30 else 0)
+
+    @property
+    def casework(self) -> Casework:
+        """Where tickets change; also used by commands."""
+        if self._casework is None:
+            limits = self.site.limits
+            judge = Judge(self._room("judge", (), limits.worker_memory), self.breaker, seconds=limits.worker_seconds)
+            service = self.loaded.config.service
+            self._casework = Casework(
+                self.db, self.site, self.composer, judge, clock=self.clock, nonce=self._nonce,
+                trust_internal=service.trust_internal_mail, reply_tag=service.reply_tag,
+            )  # fmt: skip
+        return self._casework
+
+    def receivers(self, wake: Callable[[], None]) -> list[Receiver]:
+        """One stage for each channel; the channels of a plugin share a child."""
+        found = []
+        by_plugin: dict[str, list[ChannelConfig]] = {}
+        for channel in self.channels():
+            by_plugin.setdefault(channel.plugin, []).append(channel)
+        for name, channels in by_plugin.items():
+            plugin = self._plugin(name, "channel.plugin")
+            ids = [c.id for c in channels]
+            worker = self._worker(f"channels {name}", "channel_host", (self.site, plugin, ids), lanes=len(ids))
+            for index, channel in enumerate(channels):
+                found.append(self._receiver(channel, _Lane(worker, index), wake))
+        return found
+
+    def _receiver(self, channel: ChannelConfig, lane: _Lane, wake: Callable[[], None]) -> Receiver:
+        return Receiver(
+            channel.id, lane, self.db, self.spool, clock=self.clock, period=channel.period, retry=seconds(channel.retry),
+            wake=wake, mine=lambda: self.holds(f"channel.{channel.id}"),
+        )  # fmt: skip
+
+    def desks(self, wake: Callable[[], None]) -> list[ReadingDesk]:
+        """The stages that read: scans have a desk of their own, for reading them takes seconds."""
+        scans = [c for c in self.channels() if c.plugin in SCAN_PLUGINS]
+        others = [c for c in self.channels() if c.plugin not in SCAN_PLUGINS]
+        limits = self.site.limits
+        desks = []
+        if others:
+            reader = Reader(self._room("reader", others, limits.worker_memory), self.breaker, seconds=limits.worker_seconds)
+            desks.append(self._desk("reading", others, reader, wake, batch=25))
+        if scans:
+            room = self._room("scans", scans, 4 << 30)
+            reader = Reader(room, self.breaker, seconds=limits.ocr_seconds)
+            desks.append(self._desk("scans", scans, reader, wake, batch=1))
+        return desks
+
+    def _desk(
+        self, name: str, channels: Sequence[ChannelConfig], reader: Reader, wake: Callable[[], None], batch: int
+    ) -> ReadingDesk:
+        return ReadingDesk(
+            name, [c.id for c in channels], reader, self.casework, self.db, self.spool, clock=self.clock, owner=self.owner,
+            wake=wake, batch=batch,
+        )  # fmt: skip
+
+    def outboxes(self, wake: Callable[[], None], stopping: Callable[[], bool]) -> list[Outbox]:
+        """One stage for each enabled transport."""
+        transports = self.transports()
+        printers = [t for t in transports if MEDIUM_OF_PLUGIN.get(t.plugin) == "print"]
+        mailers = [t for t in transports if t not in printers]
+        media: dict[str, list[str]] = {t.id: [] for t in transports}
+        for medium, first in (("mail", mailers or printers), ("print", printers or mailers)):
+            if first:
+                media[first[0].id].append(medium)
+        templates = [*self.loaded.templates, str(shipped("templates"))]
+        papers = str(self.spool / "papers")
+        boxes = []
+        for transport in transports:
+            if not media[transport.id]:
+                continue
+            plugin = self._plugin(transport.plugin, "transport.plugin")
+            args = (self.site, plugin, transport.id, templates, papers)
+            worker = self._worker(f"transport {transport.id}", "transport_host", args)
+            boxes.append(
+                Outbox(
+                    transport.id, media[transport.id], _Sender(worker), self.db, self.site, self.spool, clock=self.clock,
+                    owner=self.owner, stopping=stopping, wake=wake,
+                )  # fmt: skip
+            )
+        return boxes
+
+    def holds(self, name: str) -> bool:
+        """Whether this daemon does the work called ``name``: always on SQLite, by a lease of a minute on PostgreSQL."""
+        if self.db.sqlite:
+            return True
+        now = time.monotonic()
+        until, held = self._leases.get(name, (0.0, False))
+        if now < until:
+            return held
+        with self.db.write() as tx:
+            held = settings.take_lease(tx, name, self.owner, settings.database_now(tx), 60.0) > 0
+        self._leases[name] = (now + (20.0 if held else 10.0), held)
+        return held
+
+    # Running
+
+    def daemon(self) -> Daemon:
+        """The daemon with all its stages."""
+        def wake_of(*names: str) -> Callable[[], None]:
+            return lambda: self._daemon.wake(*names) if self._daemon else None
+
+        readers = wake_of("reading", "scans")
+        outboxes = self.outboxes(wake_of("deadlines"), lambda: bool(self._daemon and self._daemon.stopping()))
+        out = wake_of(*(o.name for o in outboxes))
+        stages: list[Stage] = [
+            *self.receivers(readers), *self.desks(out),
+            _Deadlines(self.casework, out, lambda: self.holds("deadlines")), *outboxes,
+        ]  # fmt: skip
+        self._daemon = Daemon(stages, self.jobs(), monotonic=time.monotonic, status=self.status_line)
+        return self._daemon
+
+    def jobs(self) -> list[Job]:
+        """What is done at a rhythm."""
+        wake = lambda: self._daemon.wake("deadlines") if self._daemon else None  # noqa: E731
+        return [Job("look at deadlines", 15, wake), Job("say that we live", 30, self.say_alive)]
+
+    def run(self) -> str:
+        """The daemon, until a signal ends it; "stop" or "reload"."""
+        daemon = self.daemon()
+        daemon.handle_signals()
+        self.say_alive()
+        log.event("ready", channels=len(self.channels()), transports=len(self.transports()), database=self._engine())
+        return daemon.run(interrupt=self._interrupt)
+
+    def _interrupt(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+
+    def run_once(self) -> dict[str, int]:
+        """Read every channel until empty, work off all that is due, deliver all that is due; what is left undone."""
+        nothing = lambda: None  # noqa: E731
+        receivers = self.receivers(nothing)
+        rest: list[Stage] = [
+            *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True), *self.outboxes(nothing, lambda: False)
+        ]  # fmt: skip
+        for receiver in receivers:
+            receiver.empty(self._closing.wait)
+        run_until_idle(rest)
+        return self.undone(failed=[r.channel for r in receivers if r.failing])
+
+    def undone(self, failed: Sequence[str] = ()) -> dict[str, int]:
+        """What `run --once` left: channels that failed, arrivals not read, letters not sent."""
+        with self.db.read() as tx:
+            waiting = sum(arrivals.backlog(tx).values())
+            counts = letters.depth(tx)["counts"]
+        unsent = counts.get("pending", 0) + counts.get("leased", 0) if self.transports() else 0
+        return {"channels": len(failed), "arrivals": waiting, "letters": unsent}
+
+    def say_alive(self) -> None:
+        """Note for `kefud status` that a daemon runs, and which processes it has."""
+        about = {
+            "owner": self.owner, "pid": os.getpid(), "at": self.clock().isoformat(),
+            "workers": {w.name: w.pid for w in self.workers},
+        }  # fmt: skip
+        with self.db.write() as tx:
+            settings.keep_setting(tx, "daemon", json.dumps(about))
+
+    def status_line(self) -> str:
+        """One line for systemd: queue depths and the oldest unsent letter."""
+        with self.db.read() as tx:
+            backlog = sum(arrivals.backlog(tx).values())
+            depth = letters.depth(tx)
+        waiting = depth["counts"].get("pending", 0) + depth["counts"].get("leased", 0)
+        return f"arrivals waiting {backlog}, letters waiting {waiting}, held {depth['counts'].get('held', 0)}"
+
+    def _engine(self) -> str:
+        return "sqlite" if self.db.sqlite else "postgresql"
+
+    def overdue(self) -> dict[str, int]:
+        with self.db.read() as tx:
+            return tickets.open_counts(tx, self.clock())
+
+
+SCAN_PLUGINS = ("complaint_box",)
+"""Channel plugins whose reading takes seconds and hundreds of megabytes."""
+
+
+def take_lock(path: Path) -> int:
+    """Hold the store of this spool alone. Raises Busy (75) at once where another daemon does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        with os.fdopen(descriptor) as file:
+            holder = file.read(80).strip() or "unknown"
+        raise Busy(f"another daemon holds this store (process {holder}, lock {path})") from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
+

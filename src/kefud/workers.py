@@ -1,0 +1,397 @@
+"""Child processes with limits, where bytes are read and plugin code runs. A child may die; the line goes on.
+
+A `Nursery` is a small process that has imported what children need and forks them on request, so that they share memory.
+A `Worker` is one child that serves one object per lane; each lane is a connection with a thread of its own in the child.
+Knows nothing of tickets: what a child serves is named by a factory "module:function".
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import mmap
+import os
+import pickle
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from kefud.errors import KefudError
+
+DOING_BYTES = 256
+OUT_OF_MEMORY = 137
+
+
+class WorkerDied(KefudError):
+    """The child ended, or was ended, while it worked. ``doing`` is what it said it was at, e.g. the name of a rule."""
+
+    def __init__(self, name: str, reason: str, doing: str = "") -> None:
+        super().__init__(f"{name}: {reason}" + (f" while at {doing}" if doing else ""))
+        self.name = name
+        self.reason = reason
+        self.doing = doing
+
+
+class Failed(KefudError):
+    """The served object raised something that is no error of kefud; the child lives on."""
+
+    def __init__(self, kind: str, text: str, trace: str = "") -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.trace = trace
+
+
+class Nursery:
+    """Forks children from one warm process. Thread-safe."""
+
+    def __init__(self, preload: Sequence[str] = ()) -> None:
+        self._preload = tuple(preload)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def fork(self, spec: dict[str, Any], fds: Sequence[int]) -> int:
+        """Start a child for ``spec``; returns its process id. A nursery that died is replaced."""
+        with self._lock:
+            for attempt in (1, 2):
+                try:
+                    return self._ask(pickle.dumps(spec), fds)
+                except (OSError, EOFError):
+                    self._end()
+                    if attempt == 2:
+                        raise
+        raise AssertionError("unreachable")
+
+    def how_ended(self, pid: int) -> str:
+        """A sentence on how a child ended; waits until it has."""
+        with self._lock:
+            try:
+                status = self._ask(pickle.dumps({"reap": pid}), ())
+            except (OSError, EOFError):
+                return "ended with its nursery"
+        if os.WIFSIGNALED(status):
+            return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"exited with status {os.WEXITSTATUS(status)}"
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _ask(self, message: bytes, fds: Sequence[int]) -> int:
+        control = self._control or self._start()
+        header = len(message).to_bytes(8, "big")
+        socket.send_fds(control, [header], list(fds))
+        control.sendall(message)
+        answer = _exactly(control, 8)
+        return int.from_bytes(answer, "big", signed=True)
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        command = [sys.executable, "-P", "-c", _NURSERY, str(theirs.fileno()), *self._preload]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
+        theirs.close()
+        self._control = ours
+        return ours
+
+    def _end(self) -> None:
+        if self._control:
+            self._control.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        self._control = self._process = None
+
+
+_NURSERY = "import sys; from kefud.workers import nurse; nurse(int(sys.argv[1]), sys.argv[2:])"
+
+
+def nurse(fd: int, preload: Sequence[str]) -> None:
+    """Main loop of the nursery process: import, then fork a child for each request until the daemon is gone."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in preload:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    control = socket.socket(fileno=fd)
+    while True:
+        header, fds, _, _ = socket.recv_fds(control, 8, 64 * 8)
+        if not header:
+            os._exit(0)
+        spec = pickle.loads(_exactly(control, int.from_bytes(header, "big")))
+        answer = _reap(spec["reap"]) if "reap" in spec else _fork(control, spec, fds)
+        control.sendall(answer.to_bytes(8, "big", signed=True))
+
+
+def _reap(pid: int) -> int:
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return 0
+
+
+def _fork(control: socket.socket, spec: dict[str, Any], fds: Sequence[int]) -> int:
+    pid = os.fork()
+    if pid:
+        for fd in fds:
+            os.close(fd)
+        return pid
+    try:
+        control.close()
+        _child(spec, fds)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _child(spec: dict[str, Any], fds: Sequence[int]) -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _limit(spec)
+    global _doing
+    _doing = mmap.mmap(fds[0], DOING_BYTES)
+    module, _, name = spec["factory"].partition(":")
+    factory = getattr(importlib.import_module(module), name)
+    lanes = [Connection(fd) for fd in fds[1:]]
+    served = factory(*spec["args"])
+    objects = served if isinstance(served, list) else [served] * len(lanes)
+    threads = [threading.Thread(target=_serve, args=pair, daemon=True) for pair in zip(lanes[1:], objects[1:], strict=True)]
+    for thread in threads:
+        thread.start()
+    _serve(lanes[0], objects[0])
+    for thread in threads:
+        thread.join()
+    os._exit(0)
+
+
+def _limit(spec: dict[str, Any]) -> None:
+    if spec.get("memory"):
+        resource.prlimit(0, resource.RLIMIT_AS, (spec["memory"], spec["memory"]))
+    resource.prlimit(0, resource.RLIMIT_CORE, (0, 0))
+    try:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("500")
+    except OSError:
+        pass
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends (PR_SET_PDEATHSIG, prctl(2))."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)
+
+
+_doing: mmap.mmap | None = None
+
+
+def doing(what: str) -> None:
+    """Note what this child is at, for the case that it dies. Costs about a microsecond."""
+    if _doing is not None:
+        note = what.encode("utf-8", "replace")[: DOING_BYTES - 1]
+        _doing[: len(note) + 1] = note + b"\0"
+
+
+class Asker:
+    """What a served method uses to ask the daemon something in the middle of a call."""
+
+    def __init__(self, lane: Connection) -> None:
+        self._lane = lane
+
+    def ask(self, name: str, *args: Any) -> Any:
+        self._lane.send(("ask", name, args))
+        return self._lane.recv()
+
+
+def _serve(lane: Connection, served: Any) -> None:
+    asker = Asker(lane)
+    while True:
+        try:
+            name, args = lane.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        answer = _answer(served, name, args, asker)
+        try:
+            lane.send(answer)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            lane.send(("failed", type(error).__name__, f"the answer of {name} cannot be passed on: {error}", ""))
+
+
+def _answer(served: Any, name: str, args: tuple[Any, ...], asker: Asker) -> tuple[Any, ...]:
+    try:
+        method = getattr(served, name)
+        result = method(asker, *args) if getattr(method, "asks", False) else method(*args)
+        return ("ok", result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    except KefudError as error:
+        return ("error", error, 0)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except BaseException as error:
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            return ("failed", type(error).__name__, "a plugin tried to end the process", "")
+        return ("failed", type(error).__name__, str(error)[:500], traceback.format_exc()[-2000:])
+
+
+def asks(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a served method that takes an Asker as its first argument."""
+    method.asks = True  # type: ignore[attr-defined]
+    return method
+
+
+class Worker:
+    """One child process with one or more lanes; started when first called, and again after it died.
+
+    ``memory`` limits the child's address space in bytes; ``recycle`` is the resident size in bytes above which the child
+    is replaced after a call. Each lane may be used by one thread at a time.
+    """
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        name: str,
+        factory: str,
+        args: tuple[Any, ...],
+        *,
+        lanes: int = 1,
+        memory: int = 0,
+        recycle: int = 0,
+    ) -> None:
+        self.name = name
+        self._nursery = nursery
+        self._spec = {"factory": factory, "args": args, "memory": memory}
+        self._count = lanes
+        self._recycle = recycle
+        self._lock = threading.Lock()
+        self._lanes: list[Connection] = []
+        self._pid = 0
+        self._doing: mmap.mmap | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, 0 while none runs."""
+        return self._pid
+
+    def call(
+        self,
+        method: str,
+        *args: Any,
+        timeout: float,
+        lane: int = 0,
+        asked: Callable[[str, tuple[Any, ...]], Any] | None = None,
+    ) -> Any:
+        """Call ``method`` of the served object. ``timeout`` (seconds) bounds the time between two signs of life.
+
+        Raises WorkerDied when the child ends or stays silent (it is killed then), Failed for a foreign exception, and
+        whatever error of kefud the method raised.
+        """
+        connection, born = self._lane(lane)
+        try:
+            connection.send((method, args))
+            while True:
+                if not connection.poll(timeout):
+                    self._give_up(born)
+                    raise WorkerDied(self.name, f"no answer for {timeout:g} s, killed", self._was_doing())
+                answer = connection.recv()
+                if answer[0] != "ask":
+                    break
+                connection.send(asked(answer[1], answer[2]) if asked else None)
+        except (EOFError, OSError, ConnectionError) as error:
+            raise self._obituary(born, error) from None
+        return self._result(answer, born)
+
+    def _result(self, answer: tuple[Any, ...], born: int) -> Any:
+        if answer[0] == "ok":
+            if self._recycle and self._count == 1 and answer[2] * 1024 > self._recycle:
+                self._give_up(born)
+            return answer[1]
+        if answer[0] == "error":
+            raise answer[1]
+        raise Failed(answer[1], answer[2], answer[3])
+
+    def stop(self) -> None:
+        """End the child; callers waiting on it get WorkerDied. A stopped worker stays stopped."""
+        self._closed = True
+        self._give_up(self._pid)
+
+    def restart(self) -> None:
+        """End the child; the next call starts a new one."""
+        self._give_up(self._pid)
+
+    def _lane(self, index: int) -> tuple[Connection, int]:
+        with self._lock:
+            if self._closed:
+                raise WorkerDied(self.name, "stopped")
+            if not self._pid:
+                self._start()
+            return self._lanes[index], self._pid
+
+    def _start(self) -> None:
+        memory = os.memfd_create("kefud-doing")
+        os.ftruncate(memory, DOING_BYTES)
+        pairs = [socket.socketpair() for _ in range(self._count)]
+        try:
+            self._pid = self._nursery.fork(self._spec, [memory, *(theirs.fileno() for _, theirs in pairs)])
+            self._doing = mmap.mmap(memory, DOING_BYTES)
+            self._lanes = [Connection(ours.detach()) for ours, _ in pairs]
+        finally:
+            os.close(memory)
+            for _, theirs in pairs:
+                theirs.close()
+
+    def _was_doing(self) -> str:
+        if self._doing is None:
+            return ""
+        return bytes(self._doing[:]).split(b"\0", 1)[0].decode("utf-8", "replace")
+
+    def _obituary(self, born: int, error: BaseException) -> WorkerDied:
+        with self._lock:
+            if self._pid != born or self._closed:
+                return WorkerDied(self.name, "stopped" if self._closed else "replaced", self._was_doing())
+        self._give_up(born, kill=False)
+        return WorkerDied(self.name, self._nursery.how_ended(born), self._was_doing())
+
+    def _give_up(self, born: int, kill: bool = True) -> None:
+        with self._lock:
+            if self._pid != born or not born:
+                return
+            self._pid = 0
+            for lane in self._lanes:
+                _shut(lane)
+            self._lanes = []
+        try:
+            os.kill(born, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        if kill:
+            threading.Thread(target=self._nursery.how_ended, args=(born,), daemon=True).start()
+
+
+def _shut(lane: Connection) -> None:
+    """Wake whoever waits on the lane and let it go; the descriptor is closed when the last user drops it."""
+    try:
+        with socket.socket(fileno=os.dup(lane.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def _exactly(source: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = source.recv(size)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
