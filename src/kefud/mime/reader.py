@@ -130,7 +130,8 @@ class _Reading:
     def _received(self, fallback: datetime, own_hosts: tuple[str, ...]) -> datetime:
         """The stamp of our own server's line; the fallback, with a remark, where there is none or it cannot be true."""
         lines = self.headers.all("received")
-        own = [line for line in lines if _by_host(line) in own_hosts] if own_hosts else lines
+        hosts = {host.lower() for host in own_hosts}
+        own = [line for line in lines if _by_host(line) in hosts] if hosts else lines
         if not own:
             self.remarks.add("no Received line of our server, time of fetching taken")
             return fallback

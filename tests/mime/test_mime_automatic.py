@@ -1,0 +1,290 @@
+"""Machines' mail is told from people's; failed deliveries say whom they did not reach and why; trust is hard to forge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from kefud.desk.message import Address, Message
+from kefud.mime import authenticated, read_mail
+
+NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+
+
+def read(head: str, body: str = "text") -> Message:
+    start = "" if "From:" in head else "From: a@b.cn\n"
+    return read_mail(f"{start}{head}\n\n{body}".encode(), received_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("Auto-Submitted: auto-replied", "auto-submitted"),
+        ("Auto-Submitted: auto-generated (rejected)", "auto-submitted"),
+        ("Auto-Submitted: no", ""),
+        ("Auto-Submitted: No; x=y", ""),
+        ("Precedence: bulk", "precedence"),
+        ("Precedence: Auto_Reply", "precedence"),
+        ("Precedence: first-class", ""),
+        ("List-Id: <x.y>", "list"),
+        ("List-Unsubscribe: <mailto:x@y>", "list"),
+        ("X-Autoreply: yes", "autoresponder"),
+        ("X-Autorespond: 自动", "autoresponder"),
+        ("X-Auto-Response-Suppress: All", "response-suppressed"),
+        ("Return-Path: <>", "null-return-path"),
+        ("Return-Path: <a@b.cn>", ""),
+        ("From: MAILER-DAEMON@b.cn", "daemon-sender"),
+        ("From: MAILER-DAEMON (Mail Delivery System)", "daemon-sender"),
+        ("From: 系统 <no-reply@b.cn>", "daemon-sender"),
+        ("From: noreply+x@b.cn", "daemon-sender"),
+        ("From: Postmaster <postmaster@b.cn>", "daemon-sender"),
+        ("From: Noreen <noreen@b.cn>", ""),
+        ("X-Kefud-Auto: yes", ""),
+    ],
+)
+def test_signs_of_a_machine(head: str, reason: str) -> None:
+    assert read(head).automatic == reason
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "自动回复：报修",
+        "自动回复: Re: 报修",
+        "自动回复",
+        "Re: 自动回复：报修",
+        "自動回覆：報修",
+        "自动答复: 报修",
+        "[自动回复] 报修",
+        "Out of office",
+        "报修 (自动回复)",
+        "Out of Office: repair",
+        "Out of the office: repair",
+        "Automatic reply: repair",
+        "Auto-Reply: repair",
+        "OOO: repair",
+        "AutoReply: x",
+        "休假中，自动回复",
+        "我正在休假自动回复：报修",
+        "系统自动回复：x",
+        "Out of Office AutoReply: x",
+    ],
+)
+def test_out_of_office_subjects(subject: str) -> None:
+    assert read(f"Subject: {subject}").automatic == "out-of-office-subject"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "关于自动回复的投诉",
+        "自动回复太慢了，没有人处理",
+        "请关闭自动回复",
+        "你们的自动回复没有用",
+        "Out of office hours nobody answers",
+        "out of order",
+        "我休假，请关闭自动回复",
+        "Auto reply is useless",
+        "电梯自动门坏了",
+        "自动回复 没有用",
+        "Oooh, a leak",
+    ],
+)
+def test_a_person_who_speaks_of_automatic_replies_is_no_machine(subject: str) -> None:
+    assert read(f"Subject: {subject}").automatic == ""
+
+
+# --- bounces
+
+ID = "<kefud.t5.1.ABCD@estate.cn>"
+
+
+def report(
+    action: str = "failed", status: str = "5.1.1", last: str = "text/rfc822-headers", kind: str = "delivery-status"
+) -> Message:
+    head = f'From: MAILER-DAEMON@mx.cn\nContent-Type: multipart/report; report-type={kind}; boundary="R"'
+    body = (
+        "--R\n\nYour mail could not be delivered.\n--R\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.cn\n\n"
+        f"Final-Recipient: rfc822; z3@x.cn\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; 550 no such\n "
+        f"user here\n"
+        f"--R\nContent-Type: {last}\n\nFrom: cs@estate.cn\nMessage-ID: {ID}\nSubject: x\n\n--R--\n"
+    )
+    return read(head, body)
+
+
+@pytest.mark.parametrize("last", ["text/rfc822-headers", "message/rfc822"])
+def test_a_report_names_recipient_status_reason_and_the_mail(last: str) -> None:
+    bounce = report(last=last).bounce
+    assert bounce is not None
+    assert (bounce.message_ids, bounce.recipients, bounce.status) == ((ID,), ("z3@x.cn",), "5.1.1")
+    assert bounce.reason == "550 no such user here" and bounce.permanent
+
+
+@pytest.mark.parametrize(("action", "status"), [("delayed", "4.4.1"), ("failed", "4.2.2"), ("delayed", "5.0.0")])
+def test_what_may_still_arrive_is_not_permanent(action: str, status: str) -> None:
+    bounce = report(action, status).bounce
+    assert bounce is not None and not bounce.permanent
+
+
+@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
+def test_a_report_of_success_is_no_bounce(action: str) -> None:
+    seen = report(action, "2.0.0")
+    assert (seen.bounce, seen.automatic) == (None, "delivery-report")
+
+
+def test_a_read_receipt_is_no_bounce() -> None:
+    head = "Content-Type: multipart/report; report-type=disposition-notification; boundary=R"
+    body = "--R\n\nread\n--R\nContent-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--R--\n"
+    seen = read(head, body)
+    assert (seen.bounce, seen.automatic) == (None, "read-receipt")
+
+
+FREE = {
+    "qq": (
+        "From: PostMaster@qq.com\nSubject: 系统退信\nContent-Type: text/html; charset=utf-8",
+        "<p>很抱歉，您发送的邮件被退回。</p><p>收件人：z3@x.cn</p><p>退信原因：550 5.1.1 收件人不存在 Mailbox not found</p>"
+        f"<p>Message-ID: {ID.replace('<', '&lt;').replace('>', '&gt;')}</p>",
+    ),
+    "163": (
+        "From: Postmaster@163.com\nSubject: 系统退信/Systems bounce",
+        f"抱歉，您的邮件被退回来了\n收件人邮件地址：z3@x.cn\n退信原因：SMTP error, RCPT TO: 550 5.1.1 User not found\n"
+        f"Message-ID: {ID}",
+    ),
+    "exchange": (
+        "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@x.cn>\nSubject: 未送达: 派单",
+        f"未能向这些收件人传递邮件:\nz3@x.cn\n#550 5.1.1 RESOLVER.ADR.RecipNotFound ##\nMessage-ID: {ID}",
+    ),
+    "postfix": (
+        "From: MAILER-DAEMON@mx.cn (Mail Delivery System)\nReturn-Path: <>\nSubject: Undelivered Mail Returned to Sender",
+        f"This is the mail system at host mx.cn.\n\n<z3@x.cn>: host mx.x.cn[1.2.3.4] said: 550 5.1.1 unknown user\n\n"
+        f"Message-Id: {ID}",
+    ),
+    "gmail": (
+        "From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>\nX-Failed-Recipients: z3@x.cn\n"
+        "Subject: Delivery Status Notification (Failure)",
+        f"** 未找到地址 **\n550 5.1.1 no such account\nMessage-ID: {ID}",
+    ),
+    "exim": (
+        "From: Mail Delivery System <Mailer-Daemon@mx.cn>\nX-Failed-Recipients: z3@x.cn\nSubject: Mail delivery failed",
+        f"  z3@x.cn\n    550 5.1.1 no such user\n\n------ copy ------\n\nFrom: cs@estate.cn\nMessage-Id: {ID}\n",
+    ),
+    "qmail": (
+        "From: MAILER-DAEMON@mx.cn\nSubject: failure notice",
+        f"Hi. This is the qmail-send program at mx.cn.\n\n<z3@x.cn>:\nno mailbox here by that name. (#5.1.1)\n\n"
+        f"Message-ID: {ID}\n",
+    ),
+    "sendmail": (
+        "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.cn>\nSubject: Returned mail: see transcript for details",
+        f"   ----- The following addresses had permanent fatal errors -----\n<z3@x.cn>\n    (reason: 550 5.1.1 User "
+        f"unknown)\nMessage-ID: {ID}",
+    ),
+    "yahoo": (
+        "From: MAILER-DAEMON@yahoo.com\nSubject: Failure Notice",
+        f"Sorry, we were unable to deliver your message to the following address.\n\n<z3@x.cn>:\n554: 5.1.1 no user\n"
+        f"Message-ID: {ID}",
+    ),
+    "aliyun": (
+        "From: MAILER-DAEMON@aliyun.com\nSubject: 退信通知",
+        f"您的邮件无法投递到 z3@x.cn\n原因: 550 5.1.1 user not exist\nMessage-ID: {ID}",
+    ),
+}
+
+
+@pytest.mark.parametrize("service", FREE)
+def test_free_forms_of_the_services(service: str) -> None:
+    seen = read(*FREE[service])
+    assert seen.bounce is not None and seen.automatic
+    assert (seen.bounce.message_ids, seen.bounce.recipients, seen.bounce.status) == ((ID,), ("z3@x.cn",), "5.1.1")
+    assert seen.bounce.permanent and seen.bounce.reason
+
+
+def test_a_delay_in_free_form_is_not_permanent() -> None:
+    body = "This is a warning message only.\nYour mail to z3@x.cn has not yet been delivered and will be retried."
+    bounce = read("From: MAILER-DAEMON@x.cn\nSubject: Warning: message delayed 24 hours", body).bounce
+    assert bounce is not None and not bounce.permanent
+
+
+@pytest.mark.parametrize("service", FREE)
+def test_a_person_who_forwards_a_bounce_is_no_bounce(service: str) -> None:
+    head, body = FREE[service]
+    subject = head.partition("Subject: ")[2].partition("\n")[0]
+    kind = head.partition("Content-Type: ")[2]
+    extra = f"\nContent-Type: {kind}" if kind else ""
+    seen = read(f"From: 张三 <z3@x.cn>\nSubject: 转发: {subject}{extra}", f"怎么回事？\n{body}")
+    assert (seen.bounce, seen.automatic) == (None, "")
+
+
+def test_an_absence_note_with_a_null_path_is_no_bounce() -> None:
+    assert read("Return-Path: <>\nSubject: 自动回复：派单", "我在休假").bounce is None
+
+
+# --- what our server says of the sender
+
+
+def signed(*results: str, sender: str = "a@corp.cn") -> Message:
+    return replace(read("X: y"), sender=Address("", sender), identity=True, authentication=results)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mx.estate.cn; dmarc=pass header.from=corp.cn",
+        "mx.estate.cn; dmarc=pass (p=none) header.from=corp.cn; spf=fail",
+        "mx.estate.cn 1; spf=pass smtp.mailfrom=bounce@corp.cn",
+        "mx.estate.cn; spf=pass smtp.mailfrom=mail.corp.cn",
+        'mx.estate.cn; dkim=pass (2048-bit key; "x") header.d=corp.cn header.s=s1',
+        "mx.estate.cn; dmarc=none header.from=corp.cn; dkim=pass header.d=corp.cn",
+    ],
+)
+def test_our_servers_word_is_believed(value: str) -> None:
+    assert authenticated(signed(value), "mx.estate.cn")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        ("mx.evil.cn; dmarc=pass header.from=corp.cn",),
+        ("MX.estate.cn; dmarc=pass header.from=corp.cn",),
+        ("mx.estate.cn (x); dmarc=pass header.from=corp.cn",),
+        ("(mx.evil.cn) mx.estate.cn; dmarc=pass header.from=corp.cn",),
+        ("mx.estate.cn; dmarc=pass header.from=corp.cn", "mx.estate.cn; dmarc=pass header.from=corp.cn"),
+        ("mx.estate.cn; dmarc=fail header.from=corp.cn", "mx.estate.cn; dmarc=pass header.from=corp.cn"),
+        ("mx.estate.cn; dmarc=fail header.from=corp.cn", "MX.ESTATE.CN; dmarc=pass header.from=corp.cn"),
+        ("mx.estate.cn; none",),
+        ("mx.estate.cn",),
+        ("mx.estate.cn; (dmarc=pass)",),
+        ("mx.estate.cn; x=y (; dmarc=pass header.from=corp.cn",),
+        ('mx.estate.cn; spf=fail reason="; dmarc=pass header.from=corp.cn"',),
+        ("mx.estate.cn; dmarc=pass header.from=evil.cn",),
+        ("mx.estate.cn; dmarc=fail header.from=corp.cn; spf=pass smtp.mailfrom=corp.cn",),
+        ("mx.estate.cn; dmarc=pass header.from=corp.cn; dmarc=fail header.from=corp.cn",),
+        ("mx.estate.cn; spf=pass smtp.mailfrom=evil.cn; dkim=pass header.d=evil.cn",),
+        ("mx.estate.cn; spf=pass smtp.mailfrom=notcorp.cn",),
+        ("mx.estate.cn; dkim=pass header.d=cn",),
+        ("mx.estate.cn; spf=softfail smtp.mailfrom=corp.cn",),
+        ("mx.estate.cn; xspf=pass smtp.mailfrom=corp.cn",),
+    ],
+)
+def test_what_may_be_forged_is_not_believed(values: tuple[str, ...]) -> None:
+    assert not authenticated(signed(*values), "mx.estate.cn")
+
+
+def test_a_registry_domain_is_nobodys_parent() -> None:
+    assert not authenticated(signed("mx.estate.cn; dkim=pass header.d=com.cn", sender="a@corp.com.cn"), "mx.estate.cn")
+
+
+def test_without_identity_nothing_is_authenticated() -> None:
+    seen = replace(signed("mx.estate.cn; dmarc=pass header.from=corp.cn"), identity=False)
+    assert not authenticated(seen, "mx.estate.cn") and not authenticated(seen, "")
+
+
+def test_only_results_above_the_second_received_line_count() -> None:
+    seen = read(
+        "Authentication-Results: mx.estate.cn; dmarc=fail\nReceived: by mx.estate.cn; Mon, 3 Mar 2025 09:05:00 +0800\n"
+        "Authentication-Results: mx.estate.cn;\n spf=pass\nReceived: by other; Mon, 3 Mar 2025 09:04:00 +0800\n"
+        "Authentication-Results: mx.estate.cn; dmarc=pass"
+    )
+    assert seen.authentication == ("mx.estate.cn; dmarc=fail", "mx.estate.cn; spf=pass")
