@@ -681,7 +681,7 @@ class _Reader:
     def _check_tls(self, place: Place, settings: dict[str, Any]) -> None:
         if settings.get("tls") == "none" and not loopback(str(settings.get("host", ""))):
             self._fault((*place, "tls"), 'tls = "none" is accepted for loopback addresses only; use "implicit" or "starttls"')
-        for key in ("password", "client_secret", "token"):
+        for key in SECRET_KEYS:
             if key in settings:
                 try:
                     Secret.parse(settings[key])
@@ -697,6 +697,9 @@ class _Reader:
         terms: dict[str, Term],
     ) -> Loaded:
         base = self.path.resolve().parent
+        config = config.model_copy(
+            update={t: tuple(_with_secrets(x, base) for x in getattr(config, t)) for t in ("channel", "transport")}
+        )
         service = config.service
         spool = str(base / service.spool)
         site = Site(
@@ -726,6 +729,13 @@ class _Reader:
         return found
 
 
+def _with_secrets(item: Any, base: Path) -> Any:
+    """The channel or transport with its secrets as such, relative files counted from the configuration."""
+    found = {k: Secret.parse(v).beside(base) for k, v in item.settings.items() if k in SECRET_KEYS}
+    return item.model_copy(update=found) if found else item
+
+
+SECRET_KEYS = ("password", "client_secret", "token", "refresh_token")
 _OPEN_TERMS = ("resolve", "reply", "first_response", "plan")
 _NOT_TERMS = ("box_opening", "group_complaint", "satisfaction_target")
 

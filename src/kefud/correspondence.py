@@ -25,12 +25,14 @@ from kefud.desk.occasions import Heard, Occasion, Opened
 from kefud.desk.reading import Unread
 from kefud.desk.ticket import Document, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
-from kefud.desk.view import form_data, notice_view, ticket_view
+from kefud.desk.view import Profile, form_data, notice_view, ticket_view
 from kefud.store import letters, numbers, tickets
 from kefud.store.tickets import Ledger
 
 URGENT = {"emergency": 0, "urgent": 2, "normal": 5}
 SHELF_TAG = "shelf"
+FREE_TEXT = ("replies/answer", "replies/result", "replies/written-reply", "replies/declined")
+"""Letters whose substance a person wrote: promises in them must have been approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,18 @@ class Correspondence:
         if document.form == "notice" and notices:
             data = self._notice(ticket, notices.pop(0), number, now)
         else:
-            extra = {**document.data, "number": number, "date": now}
-            data = form_data(document.form, ticket, self._site, self.site.timezone, extra)
+            extra = {**document.data, "number": number, "at": now}
+            data = form_data(document.form, ticket, self._site, self.site.timezone, extra, names=self._names)
         return replace(document, number=number, data=_plain(data))
 
     def _notice(self, ticket: Ticket, notice: d.Notice, number: str, now: datetime) -> dict[str, Any]:
         party = self._party(ticket, notice.to)
-        return notice_view(
-            ticket, notice, number, site=self._site, at=now,
-            names={**self._names, notice.to: party.name if party and party.name else chinese(notice.to)},
-        )  # fmt: skip
+        names = {**self._names, notice.to: party.name if party and party.name else chinese(notice.to)}
+        said = notice_view(ticket, notice, number, site=self._site, at=now, names=names)
+        profile: Profile = "masked" if notice.mask else "party"
+        return form_data(
+            "notice", ticket, self._site, self.site.timezone, {**said, "at": now}, names=names, profile=profile
+        )
 
     # Letters
 
@@ -185,7 +189,9 @@ class Correspondence:
 
     def _write(self, ledger: Ledger, ticket: Ticket, write: d.Write, now: datetime) -> list[str]:
         recipient = self._recipient(ticket, write.to, now)
-        papers = tuple(x for x in ticket.documents if x.form in write.documents and x.number and not x.void)
+        papers = tuple(
+            x for x in ticket.documents if x.number and not x.void and (x.form in write.documents or x.number in write.documents)
+        )
         return self._post(
             ledger, ticket, recipient, write.template, dict(write.data), now, hold=write.hold, key=write.key, papers=papers,
             audience="staff", mask=recipient.profile == "masked",
@@ -236,7 +242,7 @@ class Correspondence:
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
         draft = self.composer.write(template, context)
-        blocked = "" if hold else self._blocked(draft.text, ticket, audience, data)
+        blocked = "" if hold else self._blocked(draft.text, ticket, audience, template, mask, data)
         effects = ["outgoing_blocked"] if blocked else []
         in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers)
         key_bytes = self._keys()[0]
@@ -260,12 +266,20 @@ class Correspondence:
             )  # fmt: skip
         return effects
 
-    def _blocked(self, text: str, ticket: Ticket, audience: str, data: Mapping[str, Any]) -> str:
+    def _blocked(
+        self, text: str, ticket: Ticket, audience: str, template: str, mask: bool, data: Mapping[str, Any]
+    ) -> str:
         """Why a letter must wait for a person: core rule 13 and its relatives. Our own fixed reports are not ours to lint."""
         if audience == "staff":
             return ""
         quoted = [ticket.subject, ticket.summary, ticket.text, *map(str, data.get("quoted", ()))]
-        findings = lint(text, quoted=[q for q in quoted if q], audience=audience)
+        own = {self.site.hotline, ticket.requester.phone, self.site.outgoing.address} - {""}
+        approved = [str(ticket.fields[k]) for k in ("approved_text", "plan") if ticket.fields.get(k)]
+        findings = lint(
+            text, quoted=[q for q in quoted if q], audience="party" if audience == "party" else "owner",
+            allowed_personal=own if audience == "owner" or mask else True,
+            approved_promises=approved if template in FREE_TEXT else True,
+        )  # fmt: skip
         return "; ".join(f.message_zh for f in findings if f.severity == "block")
 
     def _thread(

@@ -229,7 +229,7 @@ class ReadingDesk:
 
     def _poisonous(self, waiting: arrivals.Waiting, error: Exception) -> None:
         """Put an arrival off; after three attempts it is a person's."""
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}{where(error)}"
         patient = isinstance(error, Busy)
         if waiting.attempts + 1 >= MOST_ATTEMPTS and not patient:
             log.error("arrival-shelved", arrival=waiting.id, reason=reason)
@@ -243,3 +243,12 @@ class ReadingDesk:
     def _give_back(self, waiting: Sequence[arrivals.Waiting]) -> None:
         with self._db.write() as tx:
             arrivals.give_back(tx, [w.id for w in waiting])
+
+
+def where(error: BaseException) -> str:
+    """" (file:line)" of the innermost frame, for errors that should not happen."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    known = isinstance(error, KefudError) or trace is None
+    return "" if known or trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"

@@ -7,6 +7,7 @@ Everything that goes wrong is an OSError.
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import select
 import socket
@@ -14,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 CHUNK = 65_536
@@ -82,7 +84,7 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         connection = self._open()
-        self._in_time(connection, lambda: connection.sendall(data), whole=len(data) > CHUNK)
+        self._in_time(connection, partial(connection.sendall, data), whole=len(data) > CHUNK)
 
     def read_line(self, limit: int) -> bytes:
         """The next line with its end. A line longer than ``limit`` is refused before it is stored."""
@@ -100,19 +102,19 @@ class Wire:
         """Exactly ``size`` bytes. The caller has checked that ``size`` is bearable."""
         if size <= len(self._buffer):
             return self._take(size)
-        block = bytearray(size)
-        view = memoryview(block)
+        # A BytesIO gives up its buffer without a copy, and untouched pages cost nothing: a large mail is in memory once.
+        block = io.BytesIO(bytes(size))
         got = len(self._buffer)
-        view[:got] = self._buffer
-        self._buffer.clear()
         connection = self._open()
+        view = block.getbuffer()
+        view[:got] = self._take(got)
         while got < size:
-            count = self._in_time(connection, lambda: connection.recv_into(view[got:]))  # noqa: B023 - called at once
+            count = self._in_time(connection, partial(connection.recv_into, view[got:]))
             if not count:
                 raise ConnectionError(f"the server closed the connection after {got} of {size} bytes")
             got += count
         view.release()
-        return bytes(block)
+        return block.getvalue()
 
     def ready(self, seconds: float) -> bool:
         """Wait for something to read, at most so long."""
@@ -170,7 +172,7 @@ class Wire:
 
     def _fill(self) -> None:
         connection = self._open()
-        data = self._in_time(connection, lambda: connection.recv(CHUNK))
+        data = self._in_time(connection, partial(connection.recv, CHUNK))
         if not data:
             raise ConnectionError("the server closed the connection")
         self._buffer += data

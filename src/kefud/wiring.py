@@ -128,6 +128,7 @@ class Office:
         self._casework: Casework | None = None
         self._leases: dict[str, tuple[float, bool]] = {}
         self._closing = threading.Event()
+        self._once: tuple[list[Receiver], list[Stage]] | None = None
 
     def __enter__(self) -> Office:
         try:
@@ -321,15 +322,22 @@ class Office:
 
     def run_once(self) -> dict[str, int]:
         """Read every channel until empty, work off all that is due, deliver all that is due; what is left undone."""
-        nothing = lambda: None  # noqa: E731
-        receivers = self.receivers(nothing)
-        rest: list[Stage] = [
-            *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True), *self.outboxes(nothing, lambda: False)
-        ]  # fmt: skip
+        receivers, rest = self._line()
         for receiver in receivers:
             receiver.empty(self._closing.wait)
         run_until_idle(rest)
         return self.undone(failed=[r.channel for r in receivers if r.failing])
+
+    def _line(self) -> tuple[list[Receiver], list[Stage]]:
+        """The stages of `run_once`, built once."""
+        if self._once is None:
+            nothing = lambda: None  # noqa: E731
+            rest: list[Stage] = [
+                *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True),
+                *self.outboxes(nothing, lambda: False),
+            ]  # fmt: skip
+            self._once = self.receivers(nothing), rest
+        return self._once
 
     def undone(self, failed: Sequence[str] = ()) -> dict[str, int]:
         """What `run --once` left: channels that failed, arrivals not read, letters not sent."""

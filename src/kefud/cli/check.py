@@ -12,7 +12,7 @@ import click
 from kefud import hosts, loader
 from kefud.cli.common import as_json, config_path, loaded, show
 from kefud.compose import Composer, Press
-from kefud.config import Loaded
+from kefud.config import Loaded, Secret
 from kefud.errors import ConfigError, KefudError, Problem
 from kefud.shipped import shipped
 from kefud.workers import Nursery, Worker, WorkerDied
@@ -119,16 +119,13 @@ def secret_problems(found: Loaded) -> list[Problem]:
         for index, item in enumerate(getattr(found.config, table)):
             if not item.enabled:
                 continue
-            for key in ("password", "client_secret", "refresh_token"):
-                if key in item.settings:
-                    problems += _secret(found, f"{table}[{index}].{key}", item.settings[key])
+            for key, value in item.settings.items():
+                if isinstance(value, Secret):
+                    problems += _secret(found, f"{table}[{index}].{key}", value)
     return problems
 
 
-def _secret(found: Loaded, key: str, value: Any) -> list[Problem]:
-    from kefud.config import Secret
-
-    secret = Secret.parse(value).beside(Path(found.path).resolve().parent)
+def _secret(found: Loaded, key: str, secret: Secret) -> list[Problem]:
     try:
         secret.reveal()
     except KefudError as error:

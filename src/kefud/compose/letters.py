@@ -198,7 +198,8 @@ def sample_context() -> dict[str, Any]:
     due = at + timedelta(days=3)
     ticket = Ticket(
         number="KF20250303-0001", status="assigned", kind="complaint", category="attitude", house="3-2-501",
-        subject="西门岗服务态度", summary="业主反映西门岗当班保安言语生硬,要求核实并说明。", text="来件全文", department="property_company",
+        subject="西门岗服务态度", summary="业主反映西门岗当班保安言语生硬，要求核实并说明。",
+        text="来件全文", department="property_company",
         handler="cs_specialist", requester=Requester("钱样例女士", "13800000201", "qian@example.com"), channel="mail",
         started_at=at, created_at=at, updated_at=at, arrivals=(ArrivalRef(1, "mail", "INBOX/1/1", at, "西门岗服务态度"),),
         deadlines=(
@@ -208,26 +209,35 @@ def sample_context() -> dict[str, Any]:
         ),
         documents=(Document("notice", "客联〔2025〕001号", to="property_company"),),
         fields={
-            "inquiry": "已调取监控并询问当班人员", "cause": "交接班时人手较紧", "solution": "更换当班人员并培训", "result": "已当面说明并整改",
-            "answer": "已当面向您说明情况,当班人员已调整并接受培训。", "adoption": "declined", "adoption_reason": "消防通道宽度有限,暂时无法增设",
-            "decline_reason": "该事项由户籍所在地办理", "decline_alternative": "请携身份证到街道办事处窗口办理", "missing": ["房号", "发生的时间和地点"],
-            "extension_reason": "配件须从外地调运", "extension_until": due.isoformat(), "previous_form": "意见〔2025〕001号", "visit": "satisfied",
-            "approval_matter": "产权证办理进度", "incoming_number": "街发〔2025〕7号", "emergency_plan": "water_leak", "plan": "更换配件",
+            "inquiry": "已调取监控并询问当班人员", "cause": "交接班时人手较紧", "solution": "更换当班人员并培训",
+            "result": "已当面说明并整改",
+            "answer": "已当面向您说明情况，当班人员已调整并接受培训。", "adoption": "declined",
+            "adoption_reason": "消防通道宽度有限，暂时无法增设",
+            "decline_reason": "该事项由户籍所在地办理", "decline_alternative": "请携身份证到街道办事处窗口办理",
+            "missing": ["房号", "发生的时间和地点"],
+            "extension_reason": "配件须从外地调运", "extension_until": due.isoformat(), "previous_form": "意见〔2025〕001号",
+            "visit": "satisfied",
+            "approval_matter": "产权证办理进度", "incoming_number": "街发〔2025〕7号", "emergency_plan": "water_leak",
+            "plan": "更换配件",
         },
     )  # fmt: skip
     return {
         "ticket": ticket_view(ticket, zone, profile="owner"),
         "site": {
-            "name": "客户服务中心", "estate": "样例花园", "developer": "示范地产有限公司", "property_company": "样例物业服务有限公司",
+            "name": "客户服务中心", "estate": "样例花园", "developer": "示范地产有限公司",
+            "property_company": "样例物业服务有限公司",
             "hotline": "0571-0000 0000", "hours_text": "周一至周五 8:30–12:00、13:00–17:00", "address": "样例花园1号楼首层",
             "timezone": zone,
         },
-        "data": {"verified": True, "text": "请回电", "answer": "办理时间为周一至周五,请携带身份证。"},
+        "data": {"verified": True, "text": "请回电", "answer": "办理时间为周一至周五，请携带身份证。"},
         "now": at,
         "notice": {
-            "number": "客联〔2025〕001号", "date": at, "to": "property_company", "to_name": "样例物业服务有限公司", "copies": ["销售部"],
-            "subject": "西门岗服务态度", "content": "业主反映西门岗当班保安言语生硬。\n要求核实并说明。", "request": "请核实并书面回复。", "finish_by": due,
-            "reply_by": due, "limit_rule": "S1-5.7.1", "mask": True, "contact": "由我中心联系业主", "place": "西门岗", "incident_time": at,
+            "number": "客联〔2025〕001号", "date": at, "to": "property_company", "to_name": "样例物业服务有限公司",
+            "copies": ["销售部"],
+            "subject": "西门岗服务态度", "content": "业主反映西门岗当班保安言语生硬。\n要求核实并说明。",
+            "request": "请核实并书面回复。", "finish_by": due,
+            "reply_by": due, "limit_rule": "S1-5.7.1", "mask": True, "contact": "由我中心联系业主", "place": "西门岗",
+            "incident_time": at,
             "enclosures": [], "previous": "", "hide_house": True,
         },
     }  # fmt: skip

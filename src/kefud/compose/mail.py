@@ -30,8 +30,10 @@ MOST_REFERENCES = 20
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _TEXT_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,252}}[A-Za-z0-9])?")
 _ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_NOT_IN_NAMES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
@@ -116,7 +118,7 @@ def _file_part(file: File) -> bytes:
 
 def file_name(name: str) -> str:
     """A name fit for a stranger's disk: no control or format characters, no path, a bounded length, the ending kept."""
-    name = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    name = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in _NOT_IN_NAMES)
     name = re.sub(r'[\\/:*?"<>|]+', "_", name).strip(" .") or "file"
     if len(name) <= LONGEST_FILE_NAME:
         return name

@@ -34,7 +34,7 @@ DEEPEST = 8
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_WORD = re.compile(r"[!-~\u00a1-\u02ff]{%d,}" % (LONGEST_WORD + 1))
+_WORD = re.compile(rf"[!-~\u00a1-\u02ff]{{{LONGEST_WORD + 1},}}")
 _PACKAGE = re.compile(r"""["']\s*@""")
 
 
@@ -51,12 +51,12 @@ class Press:
     def __init__(self, directories: Sequence[str | Path], fonts: Sequence[str] = ()) -> None:
         self.directories = [Path(d) for d in directories]
         self.font_directories = (*fonts, *FONT_DIRECTORIES)
-        self._compilers: dict[str, tuple[typst.Compiler, dict[str, bytes]]] = {}
+        self._compilers: dict[str, tuple[typst.Compiler, Any]] = {}
 
     def print(self, form: str, data: Mapping[str, Any]) -> bytes:
         """The PDF of ``form`` filled with ``data``. Raises PressFault."""
         compiler, sources = self._compiler(form)
-        inputs = {"data": json.dumps(printable(data), ensure_ascii=True, sort_keys=True), **self._families}
+        inputs = {"data": json.dumps(printable(data), ensure_ascii=True), **self._families}
         try:
             pdf, warnings = compiler.compile_with_warnings(input=sources, format="pdf", sys_inputs=inputs, timestamp=0)
         except typst.TypstError as error:
@@ -90,13 +90,14 @@ class Press:
         found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         return {form: {**found.get("common", {}), **found.get(form, {})} for form in self.forms()}
 
-    def _compiler(self, form: str) -> tuple[typst.Compiler, dict[str, bytes]]:
+    def _compiler(self, form: str) -> tuple[typst.Compiler, Any]:
         if form not in self._compilers:
             sources = self._sources(form)
-            self._compilers[form] = typst.Compiler(
-                input=sources, root=self._nowhere, font_paths=self._fonts, package_path=self._nowhere,
-                package_cache_path=self._nowhere,
-            ), sources  # fmt: skip
+            nowhere = self._nowhere
+            self._compilers[form] = (
+                typst.Compiler(root=nowhere, font_paths=self._fonts, package_path=nowhere, package_cache_path=nowhere),
+                sources,
+            )
         return self._compilers[form]
 
     def _sources(self, form: str) -> dict[str, bytes]:
@@ -158,7 +159,7 @@ def printable(value: Any, depth: int = 0) -> Any:
 
 def _setting(text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        text = f"{text[:LONGEST_TEXT]}……(以下从略,全文共{len(text)}字,见工单原件)"
+        text = f"{text[:LONGEST_TEXT]}……（以下从略，全文共{len(text)}字，见工单原件）"
     if not text.isprintable():
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))

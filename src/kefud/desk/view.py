@@ -25,7 +25,8 @@ DEADLINE_NAMES: dict[str, str] = {
     "first_response": "首次响应", "plan": "详细解决方案", "reply": "答复", "notice_property": "书面通知物业公司",
     "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
     "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "visit": "回访",
-    "progress": "进展告知", "thanks": "答谢", "acknowledge": "部门签收", "sign_off": "联系单签收", "important": "重要事项签阅",
+    "progress": "进展告知", "thanks": "答谢", "acknowledge": "部门签收", "sign_off": "联系单签收",
+    "important": "重要事项签阅",
 }  # fmt: skip
 
 FORM_TITLES: dict[str, str] = {
@@ -39,7 +40,7 @@ FORM_TITLES: dict[str, str] = {
 
 VISIT_ANSWERS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied": "不满意", "unreached": "未联系上"}
 MEDIUM_NAMES = {"mail": "邮件", "call": "来电", "paper": "意见箱", "entry": "来访"}
-DOCUMENT_STATES = {"asked": "已申请,待业主同意", "agreed": "业主已同意", "refused": "业主未同意"}
+DOCUMENT_STATES = {"asked": "已申请，待业主同意", "agreed": "业主已同意", "refused": "业主未同意"}
 
 _ANSWERING = ("reply", "reply_to_property", "reply_to_sales", "resolve", "plan", "drawing", "progress")
 """Deadlines that tell the requester by when they hear from us, the most telling first."""
@@ -50,8 +51,10 @@ _HOUSE_HIDDEN = ("attitude", "sales_service")
 _INTERNAL_FIELDS = ("insults", "quoted_insults", "ladder", "opened_by", "accused")
 _TITLES = {"女士": "女士", "小姐": "女士", "太太": "女士", "夫人": "女士", "先生": "先生", "老师": "老师", "师傅": "师傅"}
 _COMPOUND_SURNAMES = (
-    "欧阳", "上官", "司马", "诸葛", "司徒", "东方", "独孤", "南宫", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "长孙", "宇文", "令狐",
-    "端木", "申屠", "轩辕", "呼延", "百里", "东郭", "西门", "闻人", "澹台", "淳于", "公冶", "太叔", "钟离", "鲜于", "闾丘", "亓官",
+    "欧阳", "上官", "司马", "诸葛", "司徒", "东方", "独孤", "南宫", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "长孙", "宇文",
+    "令狐",
+    "端木", "申屠", "轩辕", "呼延", "百里", "东郭", "西门", "闻人", "澹台", "淳于", "公冶", "太叔", "钟离", "鲜于", "闾丘",
+    "亓官",
 )  # fmt: skip
 
 
@@ -75,7 +78,8 @@ def ticket_view(
         "status": ticket.status, "status_zh": chinese(ticket.status),
         "round": ticket.round,
         "kind": ticket.kind, "kind_zh": chinese(ticket.kind),
-        "class": ticket.ticket_class, "class_zh": {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}[ticket.ticket_class],
+        "class": ticket.ticket_class, "class_zh": {"daily": "日常类", "complaint": "投诉类",
+        "repair": "维修类"}[ticket.ticket_class],
         "category": ticket.category, "category_zh": chinese(ticket.category),
         "urgency": ticket.urgency, "urgency_zh": chinese(ticket.urgency),
         "important": ticket.important, "important_zh": "重要" if ticket.important else "一般",
@@ -92,13 +96,15 @@ def ticket_view(
         "masked": ticket.masked, "dispute": ticket.dispute,
         "channel": ticket.channel, "medium": ticket.medium, "medium_zh": MEDIUM_NAMES.get(ticket.medium, ticket.medium),
         "arrivals": [
-            {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": local(a.received_at, zone), "subject": clean(a.subject)}
+            {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": local(a.received_at, zone),
+            "subject": clean(a.subject)}
             for a in ticket.arrivals
         ],
         "effects": list(ticket.effects), "notify": list(ticket.notify),
         "deadlines": {d.name: _deadline_view(d, zone) for d in _current_deadlines(ticket)},
         "documents": [
-            {"form": d.form, "form_zh": FORM_TITLES.get(d.form, d.form), "number": d.number, "path": d.path, "to_zh": name_of(d.to)}
+            {"form": d.form, "form_zh": FORM_TITLES.get(d.form, d.form), "number": d.number, "path": d.path,
+            "to_zh": name_of(d.to)}
             for d in ticket.documents if not d.void
         ],
         "notice_number": notice.number if notice else "",
@@ -106,7 +112,8 @@ def ticket_view(
             {"to": x.to, "template": x.template, "message_id": x.message_id, "status": x.status} for x in ticket.letters
         ] if profile == "full" else [],
         "tasks": [
-            {"kind": t.kind, "role_zh": name_of(t.role), "due": local(t.due, zone), "text": clean(t.text), "done": local(t.done_at, zone)}
+            {"kind": t.kind, "role_zh": name_of(t.role), "due": local(t.due, zone), "text": clean(t.text),
+            "done": local(t.done_at, zone)}
             for t in ticket.tasks
         ] if profile == "full" else [],
         "related": list(ticket.related),
@@ -199,7 +206,7 @@ def notice_view(
         "from_name": str(site["name"]),
         "subject": clean(notice.subject) or view["subject"] or f"{view['category_zh']}{view['kind_zh']}",
         "content": clean(notice.content) or view["summary"] or view["text"],
-        "request": clean(notice.request) or "请核实情况并处理,将处理结果和依据书面回复我中心。",
+        "request": clean(notice.request) or "请核实情况并处理，将处理结果和依据书面回复我中心。",
         "finish_by": local(notice.finish_by, zone), "reply_by": local(notice.reply_by, zone),
         "limit_rule": notice.limit_rule,
         "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
@@ -212,6 +219,182 @@ def notice_view(
         "enclosures": [],
         "sign": name_of(notice.sign) if notice.sign else "",
     }  # fmt: skip
+
+
+def form_data(
+    form: str,
+    ticket: Ticket,
+    site: Mapping[str, Any],
+    timezone: str,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+    profile: Profile = "full",
+) -> dict[str, Any]:
+    """What the printed ``form`` says of ``ticket``. ``extra`` adds or overrides: number, at, signatures, pending, the rest.
+
+    ``at`` (an aware datetime) is the date on the paper; without it the ticket's last change. Keys with no value are "".
+    A notice takes its texts from `notice_view`, passed in ``extra``.
+    """
+    zone = ZoneInfo(timezone)
+    given = dict(extra or {})
+    at = as_instant(given.pop("at", None)) or ticket.updated_at or ticket.created_at or ticket.started_at
+    view = ticket_view(ticket, timezone, profile=profile, names=names)
+    document = ticket.document(form)
+    fields = {**view["fields"], **(_plain_fields(document.data, zone) if document else {})}
+    data: dict[str, Any] = {
+        "form": form,
+        "title": FORM_TITLES.get(form, form),
+        "site": dict(site),
+        "document_date": at.astimezone(zone).date().isoformat() if at else "",
+        "date": local_day(at.astimezone(zone).date()) if at else "",
+        "printed": "",
+        "number": document.number if document else "",
+        "pending": False,
+        "signatures": {},
+        "ticket": ticket.number,
+        "house_zh": view["house_zh"],
+        "notice_number": view["notice_number"],
+    }
+    fill = _FORMS.get(form)
+    if fill:
+        data.update(fill(view, fields))
+    data.update(_plain_fields(given, zone))
+    return data
+
+
+def _plain_fields(values: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    return {key: _shown(value, str, zone) for key, value in values.items()}
+
+
+def _field(fields: Mapping[str, Any], key: str) -> Any:
+    value = fields.get(key)
+    return "" if value is None else value
+
+
+def _due(view: Mapping[str, Any], name: str) -> str:
+    found = view["deadlines"].get(name)
+    return str(found["due"]) if found else ""
+
+
+def _taken(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: _field(fields, name) for name in names}
+
+
+def _nature(view: Mapping[str, Any]) -> str:
+    if "group_complaint" in view["effects"]:
+        return "群诉"
+    return "建议" if view["kind"] == "suggestion" else "有效"
+
+
+def _notice_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "to_name": view["department_zh"], "copies": [], "from_name": "客户服务中心",
+        "subject": view["subject"] or view["summary"],
+        "urgency": view["urgency"], "urgency_zh": view["urgency_zh"], "contact": view["contact"], "content": view["summary"],
+        "request": "", "finish_by": _due(view, "resolve"), "reply_by": _due(view, "reply"), "limit_rule": "",
+        "enclosures": [],
+        "delivery": "电子邮件", "delivered_at": "", "round": view["round"], "previous": _field(fields, "previous_form"),
+        **_taken(fields, "place", "incident_time"),
+    }  # fmt: skip
+
+
+def _opinion_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "received_at": view["received_at"], "medium_zh": view["medium_zh"], "confidential": view["masked"],
+        "name": "匿名" if view["requester"]["anonymous"] else view["requester"]["name"], "phone": view["requester"]["phone"],
+        "category_zh": view["category_zh"], "nature": _nature(view), "content": view["text"] or view["summary"],
+        "promised_at": _field(fields, "promised_at") or view["reply_by"], "receiver": view["handler_zh"],
+        "department_zh": view["department_zh"], "liability": _field(fields, "liable_unit"), "extension": view["extension_zh"],
+        "visit": VISIT_ANSWERS.get(str(_field(fields, "visit")), ""), "previous": _field(fields, "previous_form"),
+        "new_number": "",
+        **_taken(
+            fields, "incident_time", "place", "demand", "inquiry", "cause", "solution", "customer_talk", "done_by", "done_at",
+            "verified_by", "verify_result", "answer", "improvement", "archive_number",
+        ),
+    }  # fmt: skip
+
+
+def _visit_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    attempts = fields.get("visit_attempts") or []
+    return {
+        "visit_at": attempts[-1] if isinstance(attempts, list) and attempts else "",
+        "way": "邮件" if view["medium"] == "mail" else "电话", "appointment": _field(fields, "appointment"),
+        "person": view["requester"]["name"] or ("匿名" if view["requester"]["anonymous"] else ""),
+        "matter": view["summary"], "result": _field(fields, "result") or _field(fields, "answer"),
+        "satisfaction": VISIT_ANSWERS.get(str(_field(fields, "visit")), ""), "attempts": attempts, "new_number": "",
+        "visitor": view["handler_zh"], "signature": "", "remark": "",
+        **_taken(fields, "attitude", "speed", "quality", "opinion", "reason", "follow_up"),
+    }  # fmt: skip
+
+
+def _approval_request(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "matter": _field(fields, "approval_matter") or view["summary"], "proposal": _field(fields, "proposal"),
+        "asked_by": view["handler_zh"], "asked_at": _field(fields, "asked_at") or view["updated_at"], "due": _due(view,
+        "approval"),
+        "reply_by": view["reply_by"], "decision": _field(fields, "decision"), "remark": "",
+        "pending": not fields.get("approved_text"),
+        **_taken(fields, "approved_text", "decided_by", "decided_at"),
+    }  # fmt: skip
+
+
+def _extension_notice(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "salutation": view["salutation"], "content": view["summary"], "old_due": _due(view, "resolve") or view["reply_by"],
+        "new_due": _field(fields, "extension_until"), "reason": _field(fields, "extension_reason"),
+        "told_at": view["updated_at"],
+        "told_how": "邮件" if view["medium"] == "mail" else "电话",
+        "consent": {"agreed": "同意", "refused": "不同意"}.get(view["extension"], ""), "consent_words": "", "signature": "",
+        "recorder": view["handler_zh"],
+    }  # fmt: skip
+
+
+def _evidence_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "liable_unit": _field(fields, "liable_unit") or view["department_zh"], "content": view["summary"],
+        "agreed_at": _field(fields, "promised_at") or _due(view, "resolve"), "last_notice": view["notice_number"],
+        "works": [],
+        "signature": "", "total": "",
+        **_taken(
+            fields, "contract", "delay", "demand", "last_notice_at", "substitute", "substitute_at", "photos_before",
+            "photos_after", "remark",
+        ),
+    }  # fmt: skip
+
+
+def _retention_claim(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_evidence_record(view, fields), "pending": True, "enclosures": [],
+        **_taken(
+            fields, "invoices", "basis", "amount", "amount_words", "liable_opinion", "engineering_opinion", "finance_opinion",
+            "approval",
+        ),
+    }  # fmt: skip
+
+
+def _drawing_order(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "transferred_at": view["updated_at"], "due": _due(view, "drawing"), "content": view["summary"],
+        **_taken(fields, "reasonable", "reasons", "drawing_number", "given_at", "design", "builder", "finish_by", "acceptance"),
+    }  # fmt: skip
+
+
+def _thanks_letter(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "salutation": view["salutation"], "anonymous": view["requester"]["anonymous"],
+        "received_at": view["received_at"].split(" ")[0],
+        "content": view["summary"], "department_zh": view["department_zh"], "plan": _field(fields, "plan") or _field(fields,
+        "adoption_reason"),
+    }  # fmt: skip
+
+
+_FORMS = {
+    "notice": _notice_form, "opinion_form": _opinion_form, "visit_record": _visit_record,
+    "approval_request": _approval_request,
+    "extension_notice": _extension_notice, "evidence_record": _evidence_record, "retention_claim": _retention_claim,
+    "drawing_order": _drawing_order, "thanks_letter": _thanks_letter,
+}  # fmt: skip
 
 
 def answer_deadline(ticket: Ticket) -> datetime | None:
@@ -235,7 +418,7 @@ def hides_house(ticket: Ticket) -> bool:
 
 
 def salutation(name: str) -> str:
-    """"钱女士" for a name that carries a title, "" where we do not know how to address the person (S1-6.4; RULES §9)."""
+    """ "钱女士" for a name that carries a title, "" where we do not know how to address the person (S1-6.4; RULES §9)."""
     name = re.sub(r"[\s\u3000]", "", name)
     folded = fold(name)
     for title, ours in _TITLES.items():
@@ -308,8 +491,8 @@ def term_text(term: str) -> str:
         return term
     kind = match[2], match[3]
     unit = {
-        ("clock", "minute"): "分钟", ("clock", "hour"): "小时", ("service", "minute"): "分钟(服务时间内)",
-        ("service", "hour"): "小时(服务时间内)", ("calendar", "day"): "日", ("working", "day"): "个工作日",
+        ("clock", "minute"): "分钟", ("clock", "hour"): "小时", ("service", "minute"): "分钟（服务时间内）",
+        ("service", "hour"): "小时（服务时间内）", ("calendar", "day"): "日", ("working", "day"): "个工作日",
     }.get(kind, "")  # fmt: skip
     return f"{match[1]}{unit}" if unit else term
 
@@ -320,7 +503,10 @@ _PHONE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d[- ]?\d{4}[- ]?\d{4}|0\d{2,
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,250}")
 _IDENTITY = re.compile(r"(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dxX](?![\dxX])")
 _CARD = re.compile(r"(?<!\d)(?:\d{4}[- ]?){4}\d{0,3}(?!\d)")
-_HOUSE = re.compile(r"[\d一二三四五六七八九十百]{1,4}(?:号楼|栋|幢|座)[\d一二三四五六七八九十]{0,3}(?:单元)?[\d一二三四五六七八九十百零〇]{0,5}(?:室|号|房)?")
+_HOUSE = re.compile(
+    r"[\d一二三四五六七八九十百]{1,4}(?:号楼|栋|幢|座)"
+    r"[\d一二三四五六七八九十]{0,3}(?:单元)?[\d一二三四五六七八九十百零〇]{0,5}(?:室|号|房)?"
+)
 _HOUSE_SHORT = re.compile(r"(?<![\d-])\d{1,3}-\d{1,2}-\d{3,4}(?![\d-])")
 
 
@@ -329,10 +515,10 @@ def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
 
     Places in the folded text are places in the original (full-width digits are found too). ``house`` hides the house as well.
     """
-    for pattern, put in ((_EMAIL, "(邮箱略)"), (_IDENTITY, "(证件号略)"), (_PHONE, ""), (_CARD, "(卡号略)")):
+    for pattern, put in ((_EMAIL, "（邮箱略）"), (_IDENTITY, "（证件号略）"), (_PHONE, ""), (_CARD, "（卡号略）")):
         text = _replaced(text, pattern, put)
     if house:
-        text = _replaced(_replaced(text, _HOUSE_SHORT, "(房号略)"), _HOUSE, "(房号略)")
+        text = _replaced(_replaced(text, _HOUSE_SHORT, "（房号略）"), _HOUSE, "（房号略）")
     for name in _name_forms(ticket.requester.name):
         text = text.replace(name, "业主")
     return text
@@ -340,7 +526,7 @@ def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
 
 def without_numbers(text: str) -> str:
     """``text`` without identity and bank card numbers, which no department needs."""
-    return _replaced(_replaced(text, _IDENTITY, "(证件号略)"), _CARD, "(卡号略)")
+    return _replaced(_replaced(text, _IDENTITY, "（证件号略）"), _CARD, "（卡号略）")
 
 
 def _replaced(text: str, pattern: re.Pattern[str], put: str) -> str:
@@ -369,7 +555,7 @@ def _cleaner(ticket: Ticket, profile: Profile) -> Any:
         if profile == "full":
             return text
         for insult in insults:
-            text = text.replace(insult, "(略)") if insult else text
+            text = text.replace(insult, "（略）") if insult else text
         if profile == "masked":
             return without_personal(text, ticket, house=hides_house(ticket))
         return without_numbers(text) if profile == "party" else text
@@ -379,7 +565,7 @@ def _cleaner(ticket: Ticket, profile: Profile) -> Any:
 
 def cut(text: str, longest: int = LONGEST) -> str:
     """``text``, or its beginning with a mark where it is longer than ``longest``."""
-    return text if len(text) <= longest else f"{text[:longest]}……(以下从略,全文共{len(text)}字,见工单原件)"
+    return text if len(text) <= longest else f"{text[:longest]}……（以下从略，全文共{len(text)}字，见工单原件）"
 
 
 def _requester(ticket: Ticket, profile: Profile) -> dict[str, Any]:
@@ -393,7 +579,7 @@ def _requester(ticket: Ticket, profile: Profile) -> dict[str, Any]:
 
 def _contact(requester: Mapping[str, Any], profile: Profile) -> str:
     if profile == "masked":
-        return "由我中心掌握,请勿自行联系业主;如需核实,请经我中心转达"
+        return "由我中心掌握，请勿自行联系业主；如需核实，请经我中心转达"
     if requester["anonymous"]:
         return "匿名"
     return " ".join(x for x in (requester["name"], requester["phone"]) if x)

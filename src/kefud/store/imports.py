@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from kefud.desk.ticket import CLASS_OF_KIND, Deadline, Document, Requester, Ticket
+from kefud.desk.ticket import CLASS_OF_KIND, Deadline, Document, Requester, Task, Ticket
 from kefud.errors import Usage
 from kefud.store import numbers, tickets
 from kefud.store.tickets import Ledger
@@ -76,6 +76,7 @@ def _ticket(item: Mapping[str, Any], number: str, day: str, now: datetime, zone:
         channel=str(item.get("channel") or "import"), medium=str(item.get("medium") or "entry"), started_at=started,
         effects=tuple(item.get("effects") or ()), notify=tuple(item.get("notify") or ()),
         deadlines=_deadlines(item, started, promised, kind), documents=_documents(item), fields=fields,
+        tasks=(Task("follow_up", "cs_specialist", None, "接手导入的工单,核对时限和进展"),),
     )  # fmt: skip
 
 
