@@ -14,7 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 
-from kefud.config import ChannelConfig, House, Knowledge, Party, Role, Secret, Site, TransportConfig, loopback, seconds
+from kefud.config import (
+    ChannelConfig, House, Knowledge, Party, Role, Secret, Site, TransportConfig, loopback, seconds, validated,
+)  # fmt: skip
 from kefud.desk.arrival import Arrival
 from kefud.desk.calendar import Calendar
 from kefud.desk.chinese import fold, number, sentences
@@ -205,7 +207,7 @@ __all__ = [
     "Reply", "Requester", "Returned", "Role", "Rule", "Secret", "SetFields", "Shelve", "Site", "SourceFailed", "Split",
     "StartClock", "StopClock", "Term", "Ticket", "Transport", "TransportConfig", "Unreadable", "VoidDocument", "Wire",
     "Write", "chinese", "as_instant", "contact_shown", "due", "fold", "header_only", "hookimpl", "hookspec", "local", "loopback", "next_step", "parse_term", "read_mail",
-    "seconds", "tls_context", "Any", "field",
+    "seconds", "tls_context", "validated", "Any", "field",
     "register_channels", "register_observers", "register_rules", "register_transports",
     "HouseMention", "ORIGINS", "find_houses", "find_phones", "find_when", "forwarded", "mask_personal", "mask_phone",
     "normalise_house", "normalise_phone", "number", "own_house", "parse_when", "sentences", "without_personal",

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from kefud import log
 from kefud.api import Site
 from kefud.compose import Composer
 from kefud.correspondence import Correspondence, decision_json
@@ -78,6 +79,7 @@ class Casework:
         self.trust_internal = trust_internal
         self._turn = threading.RLock()
         self._keys: tuple[bytes, ...] = ()
+        self._storm_until: datetime | None = None
         self._letters = Correspondence(
             site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}, reply_tag=reply_tag
         )
@@ -400,15 +402,26 @@ class Casework:
     # Deadlines, letters, orders
 
     def wake(self) -> bool:
-        """Ask the rules about deadlines that want attention. True if there were any."""
+        """Ask the rules about deadlines that want attention. True if there were any.
+
+        More than ``limits.due_per_tick`` that are late by an hour or more mean a clock that jumped or a long silence: then
+        so many are followed in a minute, and a person is told once (R20).
+        """
         with self._turn:
             now = self.clock()
+            if self._storm_until and now < self._storm_until:
+                return False
+            most = self.site.limits.due_per_tick
             with self.db.read() as tx:
-                due = tickets.due_deadlines(tx, now, self.site.limits.due_per_tick)
-                loaded = tickets.load(tx, [ticket for _, ticket, *_ in due])
-            for id, ticket_id, name, *_ in due:
-                self._wake_one(id, loaded[ticket_id].id, name, now)
-            return bool(due)
+                due = tickets.due_deadlines(tx, now, most + 1)
+            late = [x for x in due if x[5] < now - timedelta(hours=1)]
+            storm = len(late) > most
+            for id, ticket_id, name, *_ in due[:most]:
+                self._wake_one(id, ticket_id, name, now)
+            if storm and self._storm_until is None:
+                log.error("deadlines-late-in-mass", at_once=len(late), followed_each_minute=most)
+            self._storm_until = now + timedelta(minutes=1) if storm else None
+            return bool(due) and not storm
 
     def _wake_one(self, id: int, ticket_id: int, name: str, now: datetime) -> None:
         """One deadline; its row is pushed into the future first, so that an error cannot make the loop hot."""

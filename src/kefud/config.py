@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -25,6 +25,9 @@ from kefud.desk.deadlines import Term, parse_term
 from kefud.desk.houses import normalise_house
 from kefud.desk.ticket import CATEGORIES
 from kefud.errors import ConfigError, KefudError, Problem
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Secret:
@@ -756,6 +759,15 @@ def _sentence(fault: Any) -> str:
         return "is missing; add it"
     text = str(message).removeprefix("Value error, ")
     return text[0].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
+
+
+def validated(model: type[M], values: Mapping[str, Any], owner: str) -> M:
+    """The settings of a plugin as its own model. Raises ValueError naming every wrong key of ``owner`` and what to do."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        said = [": ".join([*map(str, fault["loc"][:1]), _sentence(fault)]) for fault in error.errors()]
+        raise ValueError(f"{owner}: {'; '.join(said)}") from None
 
 
 def day_of(instant: datetime, timezone: str) -> date:

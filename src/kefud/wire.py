@@ -106,14 +106,14 @@ class Wire:
         block = io.BytesIO(bytes(size))
         got = len(self._buffer)
         connection = self._open()
-        view = block.getbuffer()
-        view[:got] = self._take(got)
-        while got < size:
-            count = self._in_time(connection, partial(connection.recv_into, view[got:]))
-            if not count:
-                raise ConnectionError(f"the server closed the connection after {got} of {size} bytes")
-            got += count
-        view.release()
+        with block.getbuffer() as view:
+            view[:got] = self._take(got)
+            while got < size:
+                with view[got:] as rest:
+                    count = self._in_time(connection, partial(connection.recv_into, rest))
+                if not count:
+                    raise ConnectionError(f"the server closed the connection after {got} of {size} bytes")
+                got += count
         return block.getvalue()
 
     def ready(self, seconds: float) -> bool:

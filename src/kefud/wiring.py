@@ -344,8 +344,9 @@ class Office:
         with self.db.read() as tx:
             waiting = sum(arrivals.backlog(tx).values())
             counts = letters.depth(tx)["counts"]
+            late = tickets.late_count(tx, self.clock())
         unsent = counts.get("pending", 0) + counts.get("leased", 0) if self.transports() else 0
-        return {"channels": len(failed), "arrivals": waiting, "letters": unsent}
+        return {"channels": len(failed), "arrivals": waiting, "letters": unsent, "deadlines": late}
 
     def say_alive(self) -> None:
         """Note for `kefud status` that a daemon runs, and which processes it has."""

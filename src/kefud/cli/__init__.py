@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -78,6 +79,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except OSError as error:
         _complain(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if os.environ.get("KEFUD_TRACEBACK"):
+            raise
+        _complain(f"{type(error).__name__}: {error} (a fault of kefud; KEFUD_TRACEBACK=1 shows where)", 1)
 
 
 def _complain(text: str, status: int, ctx: click.Context | None = None) -> None:

@@ -28,7 +28,7 @@ def explain(ctx: click.Context, number: str, as_json: bool) -> None:
                 raise Usage(f"there is no ticket {number}")
             history = tickets.history_of(tx, one.id)
         document = account(one, history, found)
-        zone = found.site.calendar.zone()
+        zone = found.site.calendar.zone
     if as_json:
         show(document)
     else:

@@ -37,7 +37,7 @@ def list_(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> 
     with office(ctx) as found:
         with found.db.read() as tx:
             rows = letters.listed(tx, status=status, most=limit)
-        zone = found.site.calendar.zone()
+        zone = found.site.calendar.zone
     if as_json:
         show([letter_json(r) for r in rows])
         return
@@ -68,7 +68,7 @@ def show_(ctx: click.Context, id: int, as_json: bool) -> None:
         if key not in ("text", "history"):
             click.echo(f"{key}: {value}")
     for attempt in tries:
-        click.echo(f"attempt {attempt['at']}: {attempt['code'] or ''} {attempt['answer']}")
+        click.echo(f"attempt {attempt['at']}: {attempt['answer']}")
     click.echo("")
     click.echo(document["text"])
 

@@ -39,7 +39,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     """All that waits."""
     with office(ctx) as found, found.db.read() as tx:
         entries = arrivals.shelf(tx)
-        zone = found.site.calendar.zone()
+        zone = found.site.calendar.zone
         if as_json:
             show([entry_json(e, found) for e in entries])
         else:

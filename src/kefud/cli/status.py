@@ -67,7 +67,7 @@ def _alive(daemon: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _print(report: dict[str, Any], found: Office) -> None:
-    zone = found.site.calendar.zone()
+    zone = found.site.calendar.zone
     daemon = report["daemon"]
     click.echo(f"daemon: process {daemon['pid']}" if daemon else "daemon: not running")
     rows = []

@@ -40,7 +40,7 @@ def list_(
             ids = tickets.search(tx, status=status, due_before=before, text=text, most=limit, offset=offset)
             loaded = tickets.load(tx, ids)
         rows = [loaded[i] for i in ids]
-        zone = found.site.calendar.zone()
+        zone = found.site.calendar.zone
     if as_json:
         show([ticket_json(t) for t in rows])
         return
@@ -65,7 +65,7 @@ def instant(text: str, found: Office) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Usage(f'"{text}" is no ISO 8601 time, e.g. 2025-03-06T17:00') from None
-    return at if at.tzinfo else at.replace(tzinfo=found.site.calendar.zone())
+    return at if at.tzinfo else at.replace(tzinfo=found.site.calendar.zone)
 
 
 @ticket.command("show")
@@ -81,7 +81,7 @@ def show_(ctx: click.Context, number: str, as_json: bool) -> None:
                 raise Usage(f"there is no ticket {number}")
             history = tickets.history_of(tx, one.id)
             messages = tickets.messages_of(tx, one.id)
-        zone = found.site.calendar.zone()
+        zone = found.site.calendar.zone
     if as_json:
         show(ticket_json(one, history))
         return

@@ -28,13 +28,13 @@ FONT_DIRECTORIES = (
 """Where Debian, Arch and Fedora put the fonts; [service] may name others. A whole system scan would cost a second."""
 
 LONGEST_TEXT = 20_000
-LONGEST_WORD = 24
+LONGEST_WORD = 12
 MOST_ROWS = 2_000
 DEEPEST = 8
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_WORD = re.compile(rf"[!-~\u00a1-\u02ff]{{{LONGEST_WORD + 1},}}")
+_WORD = re.compile(r"[0-9A-Za-z_]{21,}|[!-/:-@\[-`{-~]{13,}|[!-~]{61,}")
 _PACKAGE = re.compile(r"""["']\s*@""")
 
 
@@ -51,14 +51,14 @@ class Press:
     def __init__(self, directories: Sequence[str | Path], fonts: Sequence[str] = ()) -> None:
         self.directories = [Path(d) for d in directories]
         self.font_directories = (*fonts, *FONT_DIRECTORIES)
-        self._compilers: dict[str, tuple[typst.Compiler, Any]] = {}
+        self._compilers: dict[str, tuple[typst.Compiler, dict[str, bytes]]] = {}
 
     def print(self, form: str, data: Mapping[str, Any]) -> bytes:
         """The PDF of ``form`` filled with ``data``. Raises PressFault."""
         compiler, sources = self._compiler(form)
-        inputs = {"data": json.dumps(printable(data), ensure_ascii=True), **self._families}
+        filled: Any = {**sources, "data.json": json.dumps(printable(data)).encode("ascii")}
         try:
-            pdf, warnings = compiler.compile_with_warnings(input=sources, format="pdf", sys_inputs=inputs, timestamp=0)
+            pdf, warnings = compiler.compile_with_warnings(input=filled, format="pdf", timestamp=0, pdf_tags=False)
         except typst.TypstError as error:
             raise PressFault(f"form {form}: {_place(error)}{error.message}") from None
         for warning in warnings:
@@ -90,12 +90,18 @@ class Press:
         found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         return {form: {**found.get("common", {}), **found.get(form, {})} for form in self.forms()}
 
-    def _compiler(self, form: str) -> tuple[typst.Compiler, Any]:
+    def _compiler(self, form: str) -> tuple[typst.Compiler, dict[str, bytes]]:
         if form not in self._compilers:
             sources = self._sources(form)
             nowhere = self._nowhere
             self._compilers[form] = (
-                typst.Compiler(root=nowhere, font_paths=self._fonts, package_path=nowhere, package_cache_path=nowhere),
+                typst.Compiler(
+                    root=nowhere,
+                    font_paths=self._fonts,
+                    sys_inputs=self._families,
+                    package_path=nowhere,
+                    package_cache_path=nowhere,
+                ),
                 sources,
             )
         return self._compilers[form]
@@ -167,8 +173,12 @@ def _setting(text: str) -> str:
 
 
 def _breakable(match: re.Match[str]) -> str:
+    """A long word with places to break, where it would run out of its cell."""
     word = match[0]
-    return "\u200b".join(word[i : i + 12] for i in range(0, len(word), 12))
+    step = 16 if word.isidentifier() or word.isalnum() else LONGEST_WORD
+    if len(word) > 60 and step == LONGEST_WORD:
+        return "\u200b".join(_WORD.sub(_breakable, piece) for piece in re.findall(r".{1,40}(?:\W|$)|.{1,40}", word))
+    return "\u200b".join(word[i : i + step] for i in range(0, len(word), step))
 
 
 def _place(error: typst.TypstError) -> str:

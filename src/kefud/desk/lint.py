@@ -18,6 +18,7 @@ Audience = Literal["owner", "party", "staff"]
 
 LONGEST = 65_536
 MOST_FINDINGS = 200
+MOST_QUOTES = 500
 SHORT_ANSWER = 15
 
 
@@ -196,6 +197,16 @@ RUDE: tuple[_Phrase, ...] = (
     _phrase("quarrel", "block", "少废话|闭嘴|别烦|滚(?:出去|开|蛋|远)|烦不烦|懒得|吵什么|关我屁事|你懂什么", "争吵用语"),
 )  # fmt: skip
 
+_DAY = "((?:\\d{4}年)?\\d{1,2}月\\d{1,2}[日号](?:\\d{1,2}(?::\\d{2}|[时点]\\d{0,2}分?))?|今[天日]|[本这]周[一二三四五六日天]?)"
+_SOON = "([明后][天日]|下周[一二三四五六日天]?|[本下]个?月(?:底|初|中旬|末)|(?<!\\d)月[底末]|年底)"
+_WITHIN = (
+    "(?<!已)(?<!已在)(?<!已于)(?<![\\d一二三四五六七八九十])"
+    "((?:\\d{1,3}|[一二三四五六七八九十两半]{1,3})个?(?:工作日|天|日|小时|钟头|分钟|周|星期|月)(?:之|以)?内)"
+)
+_BEFORE = "(?:之前|以前|以内|之内|前|内)(?![来往后期台门述款])(?!已)"
+_DONE = "(?:完成|修好|解决|办好|办结|答复|到位|交付|竣工|修复|落实)"
+_TIME_NOT_APPROVED = ("未经批准的时间承诺", "时间须与责任部门确认后再告知")
+
 PROMISES: tuple[_Phrase, ...] = (
     _phrase(
         "promise",
@@ -222,23 +233,16 @@ PROMISES: tuple[_Phrase, ...] = (
         "未经批准的金额",
         "金额须经批准，我们正在请示",
     ),
+    _phrase("promise", "block", f"{_DAY}[^,。;!?\\d]{{0,4}}?{_BEFORE}", *_TIME_NOT_APPROVED),
+    _phrase("promise", "block", f"{_DAY}[^,。;!?]{{0,4}}?[可能会将][^,。;!?]{{0,6}}?{_DONE}", *_TIME_NOT_APPROVED),
     _phrase(
         "promise",
         "block",
-        "((?:\\d{4}年)?\\d{1,2}月\\d{1,2}[日号](?:\\s*\\d{1,2}(?:[::]\\d{2}|[时点]\\d{0,2}分?))?|"
-        "[今明后][天日]|[本下]周[一二三四五六日天]?|[本下]个?月(?:底|初|中旬)?|"
-        "月底)[^,。;!?\\d]{0,6}?(?:前|之前|以前|内|完成|修好|解决|办好|办结|答复|到位|交付)",
-        "未经批准的时间承诺",
-        "时间须与责任部门确认后再告知",
+        f"(?:将|会|拟|预计|争取|计划|力争)[^,。;!?\\d]{{0,6}}?{_DAY}[^,。;!?]{{0,6}}?{_DONE}",
+        *_TIME_NOT_APPROVED,
     ),
-    _phrase(
-        "promise",
-        "block",
-        "((?:\\d{1,3}|[一二三四五六七八九十两半]{1,3})个?(?:工作日|天|日|小时|钟头|分钟|周|星期|月)(?:之|"
-        "以)?内)[^,。;!?]{0,6}?(?:完成|修好|解决|办好|办结|答复|到位|到场|上门|处理|给您|维修|交付)",
-        "未经批准的时间承诺",
-        "时间须与责任部门确认后再告知",
-    ),
+    _phrase("promise", "block", f"{_SOON}[^,。;!?\\d]{{0,6}}?(?:{_BEFORE}|{_DONE})", *_TIME_NOT_APPROVED),
+    _phrase("promise", "block", f"{_WITHIN}[^,。;!?]{{0,6}}?(?:{_DONE}|上门|到场|处理|给您|维修)", *_TIME_NOT_APPROVED),
 )  # fmt: skip
 
 _STOCK = (
@@ -291,7 +295,7 @@ def lint(
     (an answer that a template will frame, an agent's phone note), which needs no greeting.
     """
     text = text[:LONGEST]
-    folded = _without_quotes(fold(text), quoted)
+    folded = _without_quotes(fold(text), _quoted_pieces(quoted))
     findings = [*_phrases(folded, FORBIDDEN)]
     if audience != "staff":
         findings += _phrases(folded, RUDE)
@@ -414,9 +418,19 @@ def _perfunctory(folded: str) -> Iterator[Finding]:
         yield Finding("perfunctory", "答复过于简单，似有敷衍", (0, len(folded)), "hint", "写明核实情况、办理安排和时间")
 
 
+def _quoted_pieces(quoted: Sequence[str]) -> list[str]:
+    """What customers said as a whole, line by line (a letter may indent them) and sentence by sentence, the longest first."""
+    pieces: set[str] = set()
+    for words in map(fold, quoted):
+        pieces.add(words.strip())
+        pieces.update(line.strip() for line in words.split("\n"))
+        pieces.update(s.strip() for s in re.findall("[^。;!?\n]{4,}[。;!?]*", words))
+    return sorted((p for p in pieces if len(p) >= 2), key=len, reverse=True)[:MOST_QUOTES]
+
+
 def _without_quotes(folded: str, quoted: Sequence[str]) -> str:
     """The text with what customers said blanked out; every other character keeps its place."""
-    for words in sorted({fold(q.strip()) for q in quoted if len(q.strip()) >= 2}, key=len, reverse=True):
+    for words in quoted:
         folded = folded.replace(words, "\n" * len(words))
     pieces, last = [], 0
     for match in _QUOTES.finditer(folded):

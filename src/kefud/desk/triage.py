@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from kefud.desk import decisions as d
 from kefud.desk.occasions import Moved, Occasion
@@ -199,6 +199,8 @@ def _notify(ticket: Ticket, n: d.Notify, at: datetime) -> Ticket:
 
 
 def _add_task(ticket: Ticket, t: d.AddTask, at: datetime) -> Ticket:
+    if any(x.kind == t.kind and x.text == t.text and x.done_at is None for x in ticket.tasks):
+        return ticket
     return ticket.changed(tasks=(*ticket.tasks, Task(t.kind, t.role, t.due, t.text)))
 
 
@@ -257,10 +259,10 @@ def _added(have: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
     return (*have, *dict.fromkeys(name for name in more if name not in have))
 
 
-_APPLY: dict[type, Callable[[Ticket, d.Decision, datetime], Ticket]] = {
+_APPLY: dict[type, Callable[[Ticket, Any, datetime], Ticket]] = {
     d.Classify: _classify, d.Assign: _assign, d.Join: _join, d.Effect: _effect, d.SetFields: _set_fields,
     d.StartClock: _start_clock, d.StopClock: _stop_clock, d.DropClock: _drop_clock, d.MoveClock: _move_clock,
     d.Reminded: _reminded, d.Draw: _draw, d.VoidDocument: _void, d.Notice: _notice, d.Notify: _notify,
     d.AddTask: _add_task, d.DoneTask: _done_task, d.Move: _move, d.Merge: _merge, d.Relate: _relate, d.Lock: _lock,
     d.Escalate: _escalate, d.Extension: _extension, d.NewRound: _new_round, d.Refuse: _refuse,
-}  # type: ignore[dict-item]  # fmt: skip
+}  # fmt: skip

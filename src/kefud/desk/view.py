@@ -214,6 +214,7 @@ def notice_view(
         "incident_time": view["fields"].get("incident_time", ""),
         "contact": view["contact"],
         "mask": mask,
+        "hide_house": mask and hides_house(ticket),
         "round": ticket.round, "previous": str(ticket.fields.get("previous_form", "")),
         "ticket": ticket.number,
         "enclosures": [],

@@ -12,7 +12,7 @@ from typing import Any
 from kefud.desk.ticket import chinese
 from kefud.desk.view import DEADLINE_NAMES, MEDIUM_NAMES
 from kefud.reports import figures
-from kefud.reports.cases import Case
+from kefud.desk.cases import Case, decided_within
 from kefud.reports.reader import Desk, Row
 from kefud.reports.schedule import Slot
 
@@ -84,7 +84,7 @@ def effect(cases: Sequence[Case], slot: Slot, desk: Desk) -> Data:
     """The weekly effect summary: counts, late answers, unanswered items (S0-3.1)."""
     start, end = slot.start, slot.end
     moved = figures.movement(cases, start, end)
-    late = [(c, x) for c, x in figures.decided_within(cases, start, end) if x.name in figures.ANSWERS and not x.kept]
+    late = [(c, x) for c, x in decided_within(cases, start, end) if x.name in figures.ANSWERS and not x.kept]
     waiting = [(c, d) for c in cases for d in c.running_at(end) if d.name in figures.ANSWERS]
     return {
         "kind": slot.kind, "period": slot.period, "week": slot.period, "start": desk.text(start), "end": desk.text(end),

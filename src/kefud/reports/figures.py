@@ -9,7 +9,7 @@ from typing import Any
 
 from kefud.desk.ticket import chinese
 from kefud.desk.view import DEADLINE_NAMES, VISIT_ANSWERS, house_text
-from kefud.reports.cases import Case, Check, decided_within
+from kefud.desk.cases import Case, Check, decided_within
 from kefud.reports.reader import Desk, Row, minutes, span_text
 
 CLASSES = {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}
@@ -304,6 +304,22 @@ def by_handler(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk
             "on_time": share_text(sum(x.kept for x in checks), len(checks)), "satisfaction": share_text(good, asked),
         })  # fmt: skip
     return rows
+
+
+def by_department(cases: Sequence[Case], start: datetime, end: datetime) -> dict[str, Row]:
+    """Promises kept and the mean time to the end of a matter, by leading department."""
+    found: dict[str, Row] = {}
+    for department in sorted({c.ticket.department or "cs_center" for c in cases}):
+        mine = [c for c in cases if (c.ticket.department or "cs_center") == department]
+        checks = [x for _, x in decided_within(mine, start, end)]
+        kept = sum(x.kept for x in checks)
+        spans = [at - c.started for c in mine if (at := c.ended_within(start, end)) and at > c.started]
+        mean = sum(spans, timedelta()) / len(spans) if spans else None
+        found[department] = {
+            "late": len(checks) - kept, "on_time": share_text(kept, len(checks)),
+            "mean": f"{mean.total_seconds() / 86_400:.1f}日" if mean is not None else "",
+        }
+    return found
 
 
 def backlog(cases: Iterable[Case], at: datetime) -> dict[str, int]:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from kefud.desk.ticket import Deadline, chinese
 from kefud.desk.view import DEADLINE_NAMES, hides_house, house_text, local, masked_phone, without_personal
-from kefud.reports.cases import Case
+from kefud.desk.cases import Case
 
 SUMMARY = 120
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ class Desk:
     def text(self, at: datetime | None) -> str:
         return local(at, self.zone)
 
-    def row(self, case: Case, at: datetime, **more: Any) -> Row:
+    def row(self, case: Case, at: datetime, /, **more: Any) -> Row:
         """The line of a ticket as it stood at ``at``."""
         t = case.ticket
         department = t.fields.get("contractor") if t.department == "contractor" else t.department

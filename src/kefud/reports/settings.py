@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, time
 from typing import Any
@@ -158,7 +158,7 @@ def _roles(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((kind, (names,) if isinstance(names, str) else tuple(names)) for kind, names in value.items())
 
 
-_READ = {
+_READ: dict[str, Callable[[Any], Any]] = {
     "daily_at": _time, "weekly_at": _day_and_time, "weekly_sign_by": _day_and_time, "internal_at": _day_and_time,
     "monthly_at": _time, "yearly_on": _month_and_day, "sample_rate": _share, "satisfaction_target": _percent,
     "box_opening": _days_and_time, "owners_committee": _committee, "roles": _roles, "backlog": int, "contact_days": int,

@@ -9,7 +9,7 @@ from typing import Any
 from kefud.desk.ticket import chinese
 from kefud.desk.view import MEDIUM_NAMES, house_text
 from kefud.reports import figures
-from kefud.reports.cases import Case
+from kefud.desk.cases import Case, decided_within
 from kefud.reports.digests import Data, labelled
 from kefud.reports.reader import Desk, Row
 from kefud.reports.schedule import Slot
@@ -43,6 +43,8 @@ def monthly(
         "causes": figures.causes(cases, start, end), "top": figures.top(cases, start, end),
         "hot_spots": figures.hot_spots(cases, start, end, desk.hot_spot), "repeats": figures.repeats(cases, start, end),
         "visits": analysis, "handlers": figures.by_handler(cases, start, end, desk),
+        "departments": figures.by_department(cases, start, end),
+        "department_names": {d: desk.name(d) for d in sorted({c.ticket.department or "cs_center" for c in cases})},
         "overdue": [desk.due_row(c, x[0], end) for c in still if (x := c.overdue_at(end))],
         "numbers": [],
     }  # fmt: skip
@@ -163,7 +165,7 @@ def property_month(cases: Sequence[Case], start: datetime, end: datetime, desk: 
     about = [c for c in cases if c.ticket.department == "property_company" or any(p.to == "property_company" for p in c.notices())]
     received = [c for c in about if start <= c.started < end]
     notices = [p for c in about for p in c.notices() if p.to == "property_company" and not p.void and start <= p.at < end]
-    finished = [x for _, x in figures.decided_within(about, start, end) if x.name in ("resolve", "acknowledge", "sign_off")]
+    finished = [x for _, x in decided_within(about, start, end) if x.name in ("resolve", "acknowledge", "sign_off")]
     accepted, passed = figures.acceptances(about, start, end)
     good, asked = figures.satisfaction(about, start, end)
     praise = sum(1 for c in cases if c.ticket.kind == "praise" and start <= c.started < end

@@ -352,3 +352,21 @@ class Setting(Base):
     __tablename__ = "setting"
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     value: Mapped[str]
+
+
+class Report(Base):
+    """A digest or report, made once per period, with its figures and who signed it."""
+
+    __tablename__ = "report"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    period: Mapped[str] = mapped_column(String(120))
+    made_at: Mapped[datetime]
+    signed_by: Mapped[str] = mapped_column(String(60))
+    signed_at: Mapped[datetime | None]
+    text: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    __table_args__ = (
+        UniqueConstraint("kind", "period"),
+        Index("ix_report_made", "kind", "made_at"),
+    )

@@ -338,6 +338,12 @@ def next_look(tx: Connection) -> datetime | None:
     return tx.scalar(select(func.min(DeadlineRow.next_at)).where(DeadlineRow.next_at.is_not(None)))
 
 
+def late_count(tx: Connection, now: datetime) -> int:
+    """How many deadlines want attention by now."""
+    query = select(func.count()).select_from(DeadlineRow)
+    return tx.scalar(query.where(DeadlineRow.next_at.is_not(None), DeadlineRow.next_at <= now)) or 0
+
+
 def put_off_deadline(tx: Connection, id: int, until: datetime | None) -> None:
     tx.execute(update(DeadlineRow).where(DeadlineRow.id == id).values(next_at=until))
 

@@ -77,6 +77,21 @@ def upgrade() -> None:
     sa.Column('reason', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('plugin', name=op.f('pk_plugin_state'))
     )
+    op.create_table('report',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('period', sa.String(length=120), nullable=False),
+    sa.Column('made_at', kefud.store.tables.Instant(), nullable=False),
+    sa.Column('signed_by', sa.String(length=60), nullable=False),
+    sa.Column('signed_at', kefud.store.tables.Instant(), nullable=True),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('data', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_report')),
+    sa.UniqueConstraint('kind', 'period', name=op.f('uq_report_kind_period'))
+    )
+    with op.batch_alter_table('report', schema=None) as batch_op:
+        batch_op.create_index('ix_report_made', ['kind', 'made_at'], unique=False)
+
     op.create_table('setting',
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
@@ -345,6 +360,10 @@ def downgrade() -> None:
 
     op.drop_table('ticket')
     op.drop_table('setting')
+    with op.batch_alter_table('report', schema=None) as batch_op:
+        batch_op.drop_index('ix_report_made')
+
+    op.drop_table('report')
     op.drop_table('plugin_state')
     op.drop_table('lease')
     op.drop_table('counter')

@@ -1,0 +1,312 @@
+"""What reports ask of the store: cases of a span, calls, box openings, last contacts, and the reports made and signed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Text, and_, func, insert, or_, select, update
+
+from kefud.desk.cases import EVERY_CLOCK, Case, Event, Paper, Written
+from kefud.store import tickets
+from kefud.store.tables import (
+    ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, Report, TaskRow, TicketRow,
+)  # fmt: skip
+from kefud.store.tickets import CLOSED
+
+CHUNK = 400
+
+
+# Cases
+
+
+def cases(tx: Connection, start: datetime, end: datetime) -> list[Case]:
+    """Every ticket a report on [start, end) may count: begun, open, or changed in it. Ordered by number."""
+    running = select(DeadlineRow.ticket).where(DeadlineRow.met.is_(None), DeadlineRow.dropped == "", DeadlineRow.due < end)
+    touched = or_(
+        TicketRow.started_at >= start, TicketRow.updated_at >= start, TicketRow.status.not_in(CLOSED), TicketRow.id.in_(running)
+    )
+    ids = list(tx.scalars(select(TicketRow.id).where(TicketRow.started_at < end, touched)))
+    return sorted(of_ids(tx, ids), key=lambda c: c.number)
+
+
+def begun(tx: Connection, start: datetime | None, end: datetime | None) -> list[int]:
+    """Ids of the tickets that stand in the ledger of [start, end), in the order of their numbers."""
+    query = select(TicketRow.id)
+    if start is not None:
+        query = query.where(TicketRow.started_at >= start)
+    if end is not None:
+        query = query.where(TicketRow.started_at < end)
+    return list(tx.scalars(query.order_by(TicketRow.number)))
+
+
+def due_between(tx: Connection, start: datetime, end: datetime, known_since: datetime) -> list[Case]:
+    """Open matters with a deadline due in [start, end), or a passed one of a ticket that is known only since then."""
+    query = (
+        select(DeadlineRow.ticket)
+        .join(TicketRow, TicketRow.id == DeadlineRow.ticket)
+        .where(DeadlineRow.met.is_(None), DeadlineRow.dropped == "", DeadlineRow.due < end)
+        .where(or_(DeadlineRow.due >= start, TicketRow.created_at >= known_since))
+    )
+    return list(of_ids(tx, sorted(set(tx.scalars(query)))))
+
+
+def numbered(tx: Connection, numbers: Sequence[str]) -> list[Case]:
+    """The cases with these ticket numbers, in the order of the numbers."""
+    ids = tickets.ids_of_numbers(tx, list(numbers))
+    return sorted(of_ids(tx, list(ids.values())), key=lambda c: c.number)
+
+
+def of_ids(tx: Connection, ids: Sequence[int]) -> Iterator[Case]:
+    """Cases by id, some hundred at a time, in the order given."""
+    for begin in range(0, len(ids), CHUNK):
+        part = ids[begin : begin + CHUNK]
+        loaded = tickets.load(tx, part)
+        events, papers, letters = _events(tx, part), _papers(tx, part), _letters(tx, part)
+        for id in part:
+            if id in loaded:
+                yield Case(loaded[id], tuple(events[id]), tuple(papers[id]), tuple(letters[id]))
+
+
+def _events(tx: Connection, ids: Sequence[int]) -> dict[int, list[Event]]:
+    """The lines of the history that reports look at: states, answers of visits, deadlines taken away."""
+    said = HistoryRow.data.cast(Text)
+    telling = or_(
+        HistoryRow.what.like("status:%"), HistoryRow.what == "imported", said.contains('"visit":'),
+        and_(HistoryRow.what != "opened", or_(*(said.contains(f'"{x}"') for x in ("DropClock", "NewRound", "StartClock")))),
+    )  # fmt: skip
+    query = select(HistoryRow).where(HistoryRow.ticket.in_(ids), telling).order_by(HistoryRow.ticket, HistoryRow.seq)
+    found: dict[int, list[Event]] = defaultdict(list)
+    for row in tx.execute(query):
+        found[row.ticket].append(_event(row))
+    return found
+
+
+def _event(row: Any) -> Event:
+    visit, why, ended = "", row.why, []
+    for opinion in (row.data or {}).get("opinions", ()):
+        for said in opinion.get("said", ()):
+            kind, values = said.get("decision"), said.get("values") or {}
+            if kind == "SetFields" and values.get("visit"):
+                visit = str(values["visit"])
+                why = str(values.get("visit_reason") or values.get("reason") or why)
+            elif kind in ("DropClock", "StartClock") and row.what != "opened":
+                ended.append(str(said.get("name") or ""))
+            elif kind == "NewRound":
+                ended.append(EVERY_CLOCK)
+    return Event(row.at, row.who, row.what, why, visit, tuple(ended))
+
+
+def _papers(tx: Connection, ids: Sequence[int]) -> dict[int, list[Paper]]:
+    found: dict[int, list[Paper]] = defaultdict(list)
+    for r in tx.execute(select(DocumentRow).where(DocumentRow.ticket.in_(ids)).order_by(DocumentRow.id)):
+        found[r.ticket].append(Paper(r.form, r.number, r.party, r.created_at, r.void, r.data or {}))
+    return found
+
+
+def _letters(tx: Connection, ids: Sequence[int]) -> dict[int, list[Written]]:
+    columns = (LetterRow.ticket, LetterRow.recipient, LetterRow.template, LetterRow.created_at, LetterRow.sent_at)
+    found: dict[int, list[Written]] = defaultdict(list)
+    for r in tx.execute(select(*columns).where(LetterRow.ticket.in_(ids)).order_by(LetterRow.id)):
+        if r.ticket is not None:
+            found[r.ticket].append(Written(r.recipient, r.template, r.created_at, r.sent_at))
+    return found
+
+
+def open_per_handler(tx: Connection) -> dict[str, int]:
+    """Open tickets per handler (S3-3.2.3)."""
+    query = select(TicketRow.handler, func.count()).where(TicketRow.status.not_in(CLOSED)).group_by(TicketRow.handler)
+    return {handler: count for handler, count in tx.execute(query) if handler}
+
+
+def open_tasks(tx: Connection, numbers: Sequence[str]) -> dict[tuple[str, str], bool]:
+    """For (ticket number, text of a task): whether the task is still open."""
+    query = (
+        select(TicketRow.number, TaskRow.text, TaskRow.done_at)
+        .join(TicketRow, TicketRow.id == TaskRow.ticket)
+        .where(TicketRow.number.in_(numbers))
+    )
+    return {(number, text): done is None for number, text, done in tx.execute(query)}
+
+
+# Registers
+
+
+def calls(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Every call that arrived, oldest first, with what its ticket's register knows of it (S2-5.2)."""
+    found, first = [], set()
+    rows = list(tx.execute(_arrived("call", start, end)))
+    data = _register_data(tx, "call_register", [r.ticket for r in rows if r.ticket])
+    texts = _message_texts(tx, [r.id for r in rows])
+    for r in rows:
+        known = data.get(r.ticket, {}) if r.ticket not in first else {}
+        first.add(r.ticket)
+        found.append({
+            "ref": r.ref, "at": r.received_at, "subject": r.subject, "ticket": r.number, "data": known,
+            "text": texts.get(r.id, ""), "phone": r.requester_phone or "", "name": r.requester_name or "", "house": r.house or "",
+            "agreed_at": (r.fields or {}).get("agreed_reply_at"), "outcome": r.reason,
+        })  # fmt: skip
+    return found
+
+
+def box_letters(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Every paper out of a complaint box, by box and opening (S1-5.4.3)."""
+    rows = list(tx.execute(_arrived("paper", start, end)))
+    data = _register_data(tx, "box_register", [r.ticket for r in rows if r.ticket])
+    return [
+        {
+            "ref": r.ref, "at": r.received_at, "box": str(data.get(r.ticket, {}).get("box") or r.channel), "channel": r.channel,
+            "ticket": r.number, "data": data.get(r.ticket, {}), "signed": r.requester_name or "", "remark": r.reason,
+        }
+        for r in rows
+    ]  # fmt: skip
+
+
+def box_opened(tx: Connection, channel: str, start: datetime, end: datetime) -> bool:
+    """Whether anything says that the box was opened in [start, end): a paper, or an entry that it was empty."""
+    paper = select(ArrivalRow.id).where(
+        ArrivalRow.channel == channel,
+        or_(
+            and_(ArrivalRow.received_at >= start, ArrivalRow.received_at < end),
+            and_(ArrivalRow.taken_at >= start, ArrivalRow.taken_at < end),
+        ),
+    )
+    entry = select(Report.id).where(
+        Report.kind == "box", Report.period.startswith(f"{channel} ", autoescape=True), Report.signed_at >= start, Report.signed_at < end
+    )
+    return tx.scalar(paper.limit(1)) is not None or tx.scalar(entry.limit(1)) is not None
+
+
+def _arrived(medium: str, start: datetime, end: datetime) -> Any:
+    columns = (
+        ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.subject, ArrivalRow.reason,
+        TicketRow.id.label("ticket"), TicketRow.number, TicketRow.requester_phone, TicketRow.requester_name, TicketRow.house,
+        TicketRow.fields,
+    )  # fmt: skip
+    return (
+        select(*columns)
+        .join(ArrivalTicket, ArrivalTicket.arrival == ArrivalRow.id, isouter=True)
+        .join(TicketRow, TicketRow.id == ArrivalTicket.ticket, isouter=True)
+        .where(ArrivalRow.medium == medium, ArrivalRow.received_at >= start, ArrivalRow.received_at < end)
+        .order_by(ArrivalRow.received_at, ArrivalRow.id)
+    )
+
+
+def _register_data(tx: Connection, form: str, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What the first entry of each ticket in a register says."""
+    query = select(DocumentRow.ticket, DocumentRow.data).where(DocumentRow.form == form, DocumentRow.ticket.in_(set(ids)))
+    found: dict[int, dict[str, Any]] = {}
+    for ticket, data in tx.execute(query.order_by(DocumentRow.id)):
+        found.setdefault(ticket, data or {})
+    return found
+
+
+def _message_texts(tx: Connection, arrivals: Sequence[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for begin in range(0, len(arrivals), CHUNK):
+        query = select(MessageRow.arrival, MessageRow.text).where(MessageRow.arrival.in_(arrivals[begin : begin + CHUNK]))
+        found.update({arrival: text for arrival, text in tx.execute(query)})
+    return found
+
+
+def last_contacts(tx: Connection, before: datetime) -> dict[str, datetime]:
+    """House → when we last heard from it, wrote to it or called on it (S4-2.1.1)."""
+    house = TicketRow.house
+    queries = [
+        select(house, func.max(TicketRow.started_at)).where(house.is_not(None), TicketRow.started_at < before).group_by(house),
+        select(house, func.max(LetterRow.sent_at))
+        .join(LetterRow, LetterRow.ticket == TicketRow.id)
+        .where(house.is_not(None), LetterRow.recipient == "requester", LetterRow.sent_at < before)
+        .group_by(house),
+        select(house, func.max(MessageRow.received_at))
+        .join(MessageRow, MessageRow.ticket == TicketRow.id)
+        .where(house.is_not(None), MessageRow.received_at < before)
+        .group_by(house),
+    ]
+    found: dict[str, datetime] = {}
+    for query in queries:
+        for name, at in tx.execute(query):
+            if at is not None and at > found.get(name, at.min.replace(tzinfo=at.tzinfo)):
+                found[name] = at
+    for row in listed(tx, ("contact",), signed_before=before):
+        name = row.period.split(" ")[0]
+        if row.signed_at and (name not in found or row.signed_at > found[name]):
+            found[name] = row.signed_at
+    return found
+
+
+# Reports made and signed
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report that was made, or a thing of that kind that was signed for."""
+
+    id: int
+    kind: str
+    period: str
+    made_at: datetime
+    signed_by: str = ""
+    signed_at: datetime | None = None
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def made(tx: Connection, kind: str, period: str) -> Made | None:
+    """The report of that kind and period, None while there is none."""
+    row = tx.execute(select(Report).where(Report.kind == kind, Report.period == period)).one_or_none()
+    return _made(row) if row else None
+
+
+def last_made(tx: Connection, kind: str, *, unsigned: bool = False) -> Made | None:
+    """The newest report of a kind; with ``unsigned`` the newest nobody has signed."""
+    query = select(Report).where(Report.kind == kind)
+    if unsigned:
+        query = query.where(Report.signed_at.is_(None))
+    row = tx.execute(query.order_by(Report.made_at.desc(), Report.id.desc()).limit(1)).one_or_none()
+    return _made(row) if row else None
+
+
+def listed(
+    tx: Connection,
+    kinds: Sequence[str],
+    *,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    signed_before: datetime | None = None,
+    unsigned: bool = False,
+) -> list[Made]:
+    """Reports of these kinds made within [since, before), oldest first."""
+    query = select(Report).where(Report.kind.in_(kinds))
+    if since is not None:
+        query = query.where(Report.made_at >= since)
+    if before is not None:
+        query = query.where(Report.made_at < before)
+    if signed_before is not None:
+        query = query.where(Report.signed_at < signed_before)
+    if unsigned:
+        query = query.where(Report.signed_at.is_(None))
+    return [_made(r) for r in tx.execute(query.order_by(Report.made_at, Report.id))]
+
+
+def keep(tx: Connection, kind: str, period: str, now: datetime, data: dict[str, Any], **signed: Any) -> int:
+    """Write down that a report was made; one that is there already keeps its signature and gets the new data."""
+    have = made(tx, kind, period)
+    if have:
+        tx.execute(update(Report).where(Report.id == have.id).values(made_at=now, data=data, **signed))
+        return have.id
+    values = {"kind": kind, "period": period, "made_at": now, "signed_by": "", "signed_at": None, "text": "", "data": data, **signed}
+    id = tx.execute(insert(Report).values(**values)).inserted_primary_key[0]  # type: ignore[index]
+    return int(id)
+
+
+def sign(tx: Connection, id: int, by: str, at: datetime, text: str, data: dict[str, Any]) -> None:
+    """Put a signature under a report: who, when, and what was said."""
+    tx.execute(update(Report).where(Report.id == id).values(signed_by=by, signed_at=at, text=text, data=data))
+
+
+def _made(r: Any) -> Made:
+    return Made(r.id, r.kind, r.period, r.made_at, r.signed_by, r.signed_at, r.text, r.data or {})
