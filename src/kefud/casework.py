@@ -12,22 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
-
 from kefud import log
 from kefud.api import Site
 from kefud.compose import Composer
-from kefud.correspondence import Correspondence, decision_json
+from kefud.correspondence import SHELF_TAG, Correspondence, decision_json
 from kefud.desk import decisions as d
 from kefud.desk import tokens, trust
 from kefud.desk.message import Message
 from kefud.desk.occasions import Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Ticket, chinese
-from kefud.desk.triage import Outcome
+from kefud.desk.triage import Outcome, deliberate
 from kefud.errors import KefudError, NotAllowed, Usage
 from kefud.store import arrivals, letters, numbers, settings, tickets
-from kefud.store.database import Database
+from kefud.store.database import Connection, Database
 from kefud.store.tickets import Ledger
 
 
@@ -80,9 +78,16 @@ class Casework:
         self._turn = threading.RLock()
         self._keys: tuple[bytes, ...] = ()
         self._storm_until: datetime | None = None
+        self.answered: Callable[[Reading], str] = lambda reading: ""
+        """Takes a mail that answers a letter of no ticket (a digest); why it needs none, "" where it is no such answer."""
+        self._transcripts: list[tuple[int, str]] = []
         self._letters = Correspondence(
             site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}, reply_tag=reply_tag
         )
+
+    def token_keys(self) -> tuple[bytes, ...]:
+        """The keys of tokens; asked for once before a transaction, for they are made in one of their own."""
+        return self._token_keys()
 
     def _token_keys(self) -> tuple[bytes, ...]:
         if not self._keys:
@@ -132,10 +137,13 @@ class Casework:
         final = list(zip(cases, outcomes, strict=True))
         for i in merged:
             final[i] = self._merge(*final[i], now)
+        transcripts, self._transcripts = self._transcripts, []
         with self.db.write() as tx:
             ledger = Ledger(tx, now)
             for id, status, values in settled:
                 arrivals.settle(tx, id, status, **values)
+            for id, text in transcripts:
+                arrivals.release(tx, id, now, text)
             self._save_cases(ledger, final, now)
             for reading in wave:
                 if isinstance(reading, Unread) and reading.transcribe:
@@ -168,6 +176,10 @@ class Casework:
             return self._returned(tx, reading, now)
         if message.medium == "mail" and self.site.is_own(message.sender.email) and not message.automatic:
             return "sent from our own address"
+        if (shelf := self._transcribed(reading)) is not None:
+            return shelf
+        if signed := self.answered(reading):
+            return signed
         attached = self._attached(tx, reading, now)
         if attached is not None:
             return attached
@@ -190,6 +202,20 @@ class Casework:
             )
             return [_Case(reading, ticket, occasion, disposition="append")]
         return "a delivery report that names no letter of ours"
+
+    def _transcribed(self, reading: Reading) -> str | None:
+        """The answer to a mail that showed a scan is the scan's text, if it comes from one of our roles."""
+        message = reading.message
+        keyed = tokens.verified(self._token_keys(), [*message.in_reply_to, *message.references])
+        scan = next((tokens.nonce(t.message_id) for t in keyed if t.ticket == 0), "")
+        if not scan.startswith(SHELF_TAG) or message.automatic or not message.text.strip():
+            return None
+        ours = bool(self.site.role_of(message.sender.email)) and (reading.authenticated or self.trust_internal)
+        id = int(scan.removeprefix(SHELF_TAG).partition("x")[0], 16)
+        if not ours:
+            return f"a transcription of scan {id} from a sender who is not proven to be staff"
+        self._transcripts.append((id, message.text.strip()))
+        return f"transcription of scan {id}"
 
     def _attached(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | str | None:
         message = reading.message
@@ -489,6 +515,30 @@ class Casework:
                 raise Usage(f"no rule knows the command {command}")
             with self.db.read() as tx:
                 return tickets.load(tx, [ticket.id])[ticket.id], refused
+
+    def carry_out(
+        self,
+        orders: Mapping[str, Sequence[d.Decision]],
+        by: str,
+        command: str,
+        text: str,
+        also: Callable[[Connection, datetime], None],
+    ) -> None:
+        """Save what a person decided about several tickets at once, together with what ``also`` writes. No rule is asked."""
+        with self._turn:
+            now = self.clock()
+            self._token_keys()
+            with self.db.write() as tx:
+                also(tx, now)
+                ledger = Ledger(tx, now)
+                ids = tickets.ids_of_numbers(tx, list(orders))
+                loaded = tickets.load(tx, ids.values(), lock=True)
+                for number, decisions in orders.items():
+                    occasion = Ordered(now, command, by, {}, text)
+                    ticket = loaded[ids[number]]
+                    outcome = deliberate(ticket, occasion, (), given=decisions)
+                    self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, occasion), outcome, now)
+                ledger.flush()
 
     def _happen(self, ticket: Ticket, occasion: Occasion, now: datetime, told: int = 0) -> Outcome:
         self._token_keys()

@@ -256,10 +256,16 @@ class CalendarConfig(Model):
     builtin: bool = True
 
 
+DEFAULT_RULES = (
+    "sorting", "merging", "routing", "deadlines", "answers", "approvals", "notices", "acknowledge", "commands", "visits",
+    "escalation",
+)  # fmt: skip
+
+
 class Rules(Model):
     """[rules]: which plugins with rules are enabled, in the order they are asked."""
 
-    order: tuple[str, ...] = ()
+    order: tuple[str, ...] = DEFAULT_RULES
 
 
 class Limits(Model):
@@ -312,11 +318,6 @@ DEFAULT_DEADLINES: dict[str, str] = {
 }
 """RULES §3, with the keys of [deadlines]. Every one is a setting."""
 
-DEFAULT_RULES = (
-    "sorting", "merging", "routing", "deadlines", "answers", "approvals", "notices", "acknowledge", "commands", "visits",
-    "escalation",
-)  # fmt: skip
-
 
 class Config(Model):
     """The whole configuration as validated."""
@@ -331,7 +332,7 @@ class Config(Model):
     house: tuple[House, ...] = ()
     houses: str = ""
     knowledge: tuple[Knowledge, ...] | str = ()
-    rules: Rules = Rules(order=DEFAULT_RULES)
+    rules: Rules = Rules()
     observers: Observers = Observers()
     limits: Limits = Limits()
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)

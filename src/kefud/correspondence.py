@@ -13,8 +13,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
 from kefud.api import Party, Site
 from kefud.compose import Composer
 from kefud.desk import decisions as d
@@ -25,8 +23,9 @@ from kefud.desk.occasions import Heard, Occasion, Opened
 from kefud.desk.reading import Unread
 from kefud.desk.ticket import Document, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
-from kefud.desk.view import Profile, form_data, notice_view, ticket_view
+from kefud.desk.view import Profile, form_data, local, notice_view, ticket_view
 from kefud.store import letters, numbers, tickets
+from kefud.store.database import Connection
 from kefud.store.tickets import Ledger
 
 URGENT = {"emergency": 0, "urgent": 2, "normal": 5}
@@ -272,15 +271,24 @@ class Correspondence:
         """Why a letter must wait for a person: core rule 13 and its relatives. Our own fixed reports are not ours to lint."""
         if audience == "staff":
             return ""
+        notice = data.get("notice") or {}
         quoted = [ticket.subject, ticket.summary, ticket.text, *map(str, data.get("quoted", ()))]
-        own = {self.site.hotline, ticket.requester.phone, self.site.outgoing.address} - {""}
+        quoted += [str(notice.get(k) or "") for k in ("content", "subject")]
+        own = {self.site.hotline, self.site.outgoing.address, "" if mask else ticket.requester.phone} - {""}
         approved = [str(ticket.fields[k]) for k in ("approved_text", "plan") if ticket.fields.get(k)]
+        approved += self._times(ticket)
         findings = lint(
             text, quoted=[q for q in quoted if q], audience="party" if audience == "party" else "owner",
             allowed_personal=own if audience == "owner" or mask else True,
             approved_promises=approved if template in FREE_TEXT else True,
         )  # fmt: skip
         return "; ".join(f.message_zh for f in findings if f.severity == "block")
+
+    def _times(self, ticket: Ticket) -> list[str]:
+        """The times the ticket has promised, as letters write them."""
+        dues = [d.due for d in ticket.deadlines if not d.dropped]
+        said = [local(due, self.zone) for due in dues]
+        return [*said, *(text.split(" ")[0] for text in said), *(text.partition("年")[2].split(" ")[0] for text in said)]
 
     def _thread(
         self, tx: Connection, ticket: Ticket, recipient: str, answers: Message | None
@@ -337,7 +345,7 @@ def hours_text(site: Site) -> str:
         spans = site.calendar.windows(day + timedelta(days=offset))
         hours = "、".join(f"{a:%H:%M}–{b:%H:%M}" for a, b in spans)
         texts.append(f"{label} {hours or '休息'}")
-    return ";".join(texts)
+    return "；".join(texts)
 
 
 def decision_json(opinion: Opinion) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Outbox:
     def _dispatch(self, tx: Any, leased: letters.Leased) -> Dispatch:
         row = leased.row
         outgoing = self._site.outgoing
-        prints = []
+        prints = [(0, form, path, data) for _, form, path, data in _of_kind(row, "form")]
         for form, number in row["documents"]:
             for document in letters.documents_numbered(tx, form, number):
                 prints.append((document["id"], form, paper_path(row["ticket_number"], form, number), document["data"]))
@@ -166,15 +166,20 @@ class Outbox:
         )  # fmt: skip
 
     def _files(self, tx: Any, row: dict[str, Any]) -> list[tuple[str, str, bytes]]:
-        """Originals to enclose: the scan a person is asked to read."""
+        """What to enclose: the scan a person is asked to read, the workbook of a report."""
         files = []
-        for kind, id in row["attachments"]:
-            if kind == "scan":
-                for entry in arrivals.shelf(tx, id):
-                    content = blobs.fetch(tx, entry.blob, self._spool / "blobs")
-                    name, media_type = scan_name(entry.id, content)
-                    files.append((name, media_type, content))
+        for _, id in _of_kind(row, "scan"):
+            for entry in arrivals.shelf(tx, id):
+                content = blobs.fetch(tx, entry.blob, self._spool / "blobs")
+                files.append((*scan_name(entry.id, content), content))
+        for _, sha, name, media_type in _of_kind(row, "blob"):
+            files.append((name, media_type, blobs.fetch(tx, sha, self._spool / "blobs")))
         return files
+
+
+def _of_kind(row: dict[str, Any], kind: str) -> list[list[Any]]:
+    """The attachments of one kind: ["scan", arrival], ["blob", sha, name, type] or ["form", form, path, data]."""
+    return [x for x in row["attachments"] if x[0] == kind]
 
 
 def paper_path(ticket: str | None, form: str, number: str) -> str:

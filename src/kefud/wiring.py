@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kefud.desk.dispatch import Dispatch
 from kefud.errors import Busy, ConfigError, KefudError, Problem
 from kefud.intake import ReadingDesk, Receiver
 from kefud.outbox import Outbox
+from kefud.periodic import Periodic, Post, Reporter, Signing, settings_of
 from kefud.shipped import shipped
 from kefud.store import arrivals, letters, schema, settings, tickets
 from kefud.store.database import Database
@@ -146,6 +148,27 @@ class Office:
         if self._exclusive and self.db.sqlite:
             self._lock = take_lock(self.spool / "kefud.lock")
         schema.ensure(self.db)
+        if self._lock is not None:
+            self._take_over(None)
+
+    def _take_over(self, owners: list[str] | None) -> None:
+        """What a daemon that died had in hand becomes due again; all there is where the store is ours alone."""
+        with self.db.write() as tx:
+            count = arrivals.take_over(tx, owners) + letters.take_over(tx, self.clock(), owners)
+        if count:
+            log.warn("took-over", items=count, owners=len(owners) if owners is not None else None)
+
+    def look_after_others(self) -> None:
+        """On a shared store: renew our own sign of life, and take over from hosts that gave none for a minute."""
+        if self.db.sqlite:
+            return
+        with self.db.write() as tx:
+            now = settings.database_now(tx)
+            settings.take_lease(tx, f"node.{self.owner}", self.owner, now, 45.0)
+            self._leases[f"node.{self.owner}"] = (0.0, True)
+            dead = settings.dead_owners(tx, "node.", now)
+        if dead:
+            self._take_over(dead)
 
     def close(self) -> None:
         self._closing.set()
@@ -202,7 +225,27 @@ class Office:
                 self.db, self.site, self.composer, judge, clock=self.clock, nonce=self._nonce,
                 trust_internal=service.trust_internal_mail, reply_tag=service.reply_tag,
             )  # fmt: skip
+            self._casework.answered = lambda reading: self.signing.answered(reading)
         return self._casework
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """The data of reports, for the daemon and for `kefud report`."""
+        return Reporter(self.site, settings_of(self.site, self.loaded.config.deadlines))
+
+    @cached_property
+    def post(self) -> Post:
+        """Letters that belong to no ticket."""
+        return Post(self.db, self.site, self.composer, self.spool, keys=self.casework.token_keys, nonce=self._nonce)
+
+    @cached_property
+    def signing(self) -> Signing:
+        """Where digests are signed, by command or by mail."""
+        return Signing(self.db, self.site, self.reporter, self.casework, self.post, clock=self.clock)
+
+    def periodic(self, wake: Callable[[], None], mine: Callable[[], bool]) -> Periodic:
+        """The stage that makes digests and reports at their times."""
+        return Periodic(self.db, self.site, self.reporter, self.post, clock=self.clock, wake=wake, mine=mine)
 
     def receivers(self, wake: Callable[[], None]) -> list[Receiver]:
         """One stage for each channel; the channels of a plugin share a child."""
@@ -298,7 +341,8 @@ class Office:
         out = wake_of(*(o.name for o in outboxes))
         stages: list[Stage] = [
             *self.receivers(readers), *self.desks(out),
-            _Deadlines(self.casework, out, lambda: self.holds("deadlines")), *outboxes,
+            _Deadlines(self.casework, out, lambda: self.holds("deadlines")),
+            self.periodic(out, lambda: self.holds("reports")), *outboxes,
         ]  # fmt: skip
         self._daemon = Daemon(stages, self.jobs(), monotonic=time.monotonic, status=self.status_line)
         return self._daemon
@@ -306,10 +350,13 @@ class Office:
     def jobs(self) -> list[Job]:
         """What is done at a rhythm."""
         wake = lambda: self._daemon.wake("deadlines") if self._daemon else None  # noqa: E731
-        return [Job("look at deadlines", 15, wake), Job("say that we live", 30, self.say_alive)]
+        return [Job("look at deadlines", 15, wake), Job("say that we live", 30, self.say_alive),
+                Job("look after others", 10, self.look_after_others)]  # fmt: skip
 
     def run(self) -> str:
         """The daemon, until a signal ends it; "stop" or "reload"."""
+        self.nursery.start()
+        self.look_after_others()
         daemon = self.daemon()
         daemon.handle_signals()
         self.say_alive()
@@ -334,7 +381,7 @@ class Office:
             nothing = lambda: None  # noqa: E731
             rest: list[Stage] = [
                 *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True),
-                *self.outboxes(nothing, lambda: False),
+                self.periodic(nothing, lambda: True), *self.outboxes(nothing, lambda: False),
             ]  # fmt: skip
             self._once = self.receivers(nothing), rest
         return self._once

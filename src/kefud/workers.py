@@ -69,6 +69,12 @@ class Nursery:
                         raise
         raise AssertionError("unreachable")
 
+    def start(self) -> None:
+        """Start the nursery now. It dies with the thread that started it: call this from one that lasts."""
+        with self._lock:
+            if self._control is None:
+                self._start()
+
     def how_ended(self, pid: int) -> str:
         """A sentence on how a child ended; waits until it has."""
         with self._lock:
@@ -121,8 +127,8 @@ def nurse(fd: int, preload: Sequence[str]) -> None:
     for name in preload:
         try:
             importlib.import_module(name)
-        except ImportError:
-            continue
+        except Exception as error:
+            print(f"nursery: {name}: {error}", file=sys.stderr)
     control = socket.socket(fileno=fd)
     while True:
         header, fds, _, _ = socket.recv_fds(control, 8, 64 * 8)

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "outbox": ("kefud.cli.outbox:outbox", "letters on their way, with attempts and answers"),
     "approve": ("kefud.cli.decide:approve", "approve what a ticket asks for"),
     "reject": ("kefud.cli.decide:reject", "reject what a ticket asks for, with a reason"),
+    "report": ("kefud.cli.report:report", "registers, digests and reports of any period, as xlsx, pdf, html, csv or json"),
+    "sign": ("kefud.cli.sign:sign", "sign a digest or report: read, orders for tickets, guidance"),
     "plugin": ("kefud.cli.plugin:plugin", "what is loaded and from where; new plugins; contract tests"),
     "db": ("kefud.cli.db:db", "schema and backup"),
     "verify": ("kefud.cli.db:verify", "check the invariants of the store"),

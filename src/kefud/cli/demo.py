@@ -21,7 +21,7 @@ import click
 from kefud.cli.outbox import letter_json
 from kefud.cli.shelf import entry_json
 from kefud.config import load
-from kefud.demo.mailbox import mailbox
+from kefud.demo.mailbox import find_dovecot, mailbox
 from kefud.demo.office import furnish
 from kefud.demo.play import Play, Seen, daemon
 from kefud.demo.report import Report, cut, lines
@@ -59,7 +59,7 @@ def demo(keep: str | None, patience: float) -> None:
         click.echo("")
         click.secho(f"■ {section.title}", bold=True, fg="cyan")
         for number, line in enumerate(lines(section)):
-            click.secho(line, dim=number == 0 and bool(section.heads) and bool(section.rows))
+            click.secho(line, dim=(number == 0 and bool(section.heads) and bool(section.rows)) or None)
     _complain(done, broken, report, patience)
 
 
@@ -104,7 +104,7 @@ def _run(directory: Path, patience: float) -> tuple[bool, Report, list[str]]:
     """The demonstration from the first server to the last check of the store."""
     told = sample()
     _say("启动邮件服务器 starting mail servers")
-    with mailbox(directory) as box, SmtpServer(directory / "sent") as smtp:
+    with mailbox(directory, find_dovecot()) as box, SmtpServer(directory / "sent") as smtp:
         _say(f"收信 in: {box.note}  发信 out: SMTP 127.0.0.1:{smtp.port}")
         config = furnish(directory, box, smtp.port, told.houses, datetime.now(ZoneInfo("Asia/Shanghai")).date())
         loaded = load(config)
@@ -141,9 +141,10 @@ def _last_look(office: Office) -> Seen:
 
 
 def _namer(office: Office) -> Callable[[str], str]:
-    parties = office.site.parties
-    names = {x.id: x.name for x in (*office.site.roles, *parties) if x.name} | {p.address: p.name for p in parties if p.address}
-    return lambda id: names.get(id) or (chinese(id) if chinese(id) != id else "")
+    names = {role.id: role.name for role in office.site.roles}
+    for party in office.site.parties:
+        names |= {party.id: party.name, party.address: party.name}
+    return lambda id: names.get(id) or ("" if chinese(id) == id else chinese(id))
 
 
 def _progress(expected: int) -> Callable[[Seen, float], None]:
@@ -152,11 +153,11 @@ def _progress(expected: int) -> Callable[[Seen, float], None]:
         return lambda seen, seconds: None
 
     def tell(seen: Seen, seconds: float) -> None:
-        bar = "█" * round(20 * min(1, seen.settled / expected))
+        full = round(14 * min(1, seen.settled / expected))
         sent = sum(1 for x in seen.letters if x["status"] == "sent")
         text = (
-            f"{seconds:3.0f} s ▕{bar:20}▏ 来件 in {seen.settled}/{expected}  工单 tickets {len(seen.tickets)}  "
-            f"函件 letters {sent}/{len(seen.letters)}  搁置 shelf {len(seen.shelf)}"
+            f"{seconds:3.0f} s {'█' * full}{'░' * (14 - full)} 来件 in {seen.settled}/{expected} · "
+            f"工单 tickets {len(seen.tickets)} · 函件 letters {sent}/{len(seen.letters)} · 搁置 shelf {len(seen.shelf)}"
         )
         click.echo("\r\x1b[K" + cut(text, shutil.get_terminal_size().columns), nl=False, err=True)
 

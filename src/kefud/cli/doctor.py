@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.message
 import email.utils
+import importlib.util
 import shutil
 import socket
 import sys
@@ -94,12 +95,11 @@ def _fonts() -> Iterator[Finding]:
 
 
 def _ocr() -> Iterator[Finding]:
-    try:
-        import rapidocr
-    except ImportError:
+    spec = importlib.util.find_spec("rapidocr")
+    if spec is None or spec.origin is None:
         yield "warn", "ocr", "not installed; every scan waits for a person (pip install 'kefud[ocr]')"
         return
-    models = list(Path(rapidocr.__file__).parent.glob("models/*.onnx"))
+    models = list(Path(spec.origin).parent.glob("models/*.onnx"))
     yield ("ok" if len(models) >= 3 else "bad"), "ocr", f"rapidocr with {len(models)} models in the package"
 
 

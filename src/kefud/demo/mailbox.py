@@ -103,10 +103,14 @@ class Mailbox:
         aside.rename(self.folder / "new" / name)
 
 
+def find_dovecot() -> str | None:
+    """Its program, also where it is not on the PATH of ordinary users."""
+    return shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
+
+
 @contextmanager
-def mailbox(directory: Path) -> Iterator[Mailbox]:
-    """A mailbox with a server as long as the context lasts; a maildir in ``directory`` where Dovecot is not to be had."""
-    dovecot = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
+def mailbox(directory: Path, dovecot: str | None) -> Iterator[Mailbox]:
+    """A mailbox with a server as long as the context lasts; a maildir in ``directory`` where Dovecot does not start."""
     why = "没有安装 Dovecot,邮箱改用 Maildir (no Dovecot here: the mailbox is a maildir)"
     if dovecot:
         home = Path(tempfile.mkdtemp(prefix="kefud-imap-"))  # its sockets need a short path, its users one they may enter

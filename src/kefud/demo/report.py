@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,13 @@ PROMISES = ("callback", "plan", "reply", "reply_to_property", "reply_to_sales", 
 SENT = {
     "sent": "已发出 sent", "pending": "待发 pending", "leased": "发送中 leased", "held": "暂缓 held", "failed": "失败 failed",
 }  # fmt: skip
+
+
+REPLIES = {
+    "acknowledgement": "受理告知", "acknowledgement-complaint": "受理告知并致歉", "acknowledgement-letter": "来函收悉",
+    "answer": "即时答复", "holding": "暂复", "written-reply": "书面答复", "progress": "进展告知", "result": "结果答复",
+}  # fmt: skip
+_TICKET = re.compile(r"\[KF[\d-]+\]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +133,17 @@ class Report:
 
     def _to_owners(self) -> Section:
         rows = tuple(
-            (x["ticket"] or "", x["to"] or "", cut(x["subject"], 60), SENT.get(x["status"], x["status"]))
+            (x["ticket"] or "", x["to"] or "", _kind_of_reply(x["template"]), SENT.get(x["status"], x["status"]))
             for x in self._letters() if x["template"].startswith("replies/")
         )  # fmt: skip
-        return Section("答复来件人 Letters to those who wrote", ("工单 ticket", "收件人 to", "主题 subject", ""), rows)
+        return Section("答复来件人 Letters to those who wrote", ("工单 ticket", "收件人 to", "函件 letter", ""), rows)
 
     def _to_staff(self) -> Section:
         groups: dict[tuple[str, str], list[str]] = {}
         for x in self._letters():
             if not x["template"].startswith(("replies/", "notices/")):
-                groups.setdefault((x["ticket"] or "", x["subject"]), []).append(self._name(x["recipient"]) or x["to"] or "")
+                about = (x["ticket"] or "", _TICKET.sub("", x["subject"]))
+                groups.setdefault(about, []).append(self._name(x["recipient"]) or self._name(x["to"] or "") or x["to"] or "")
         rows = tuple((number, cut(subject, 60), "、".join(dict.fromkeys(names))) for (number, subject), names in groups.items())
         return Section("内部通知 Reports to staff and departments", ("工单 ticket", "主题 subject", "收件 to"), rows)
 
@@ -199,6 +208,11 @@ class Report:
 
     def _way(self, medium: str) -> str:
         return f"{MEDIUM_NAMES.get(medium, medium)} {WAYS.get(medium, '')}".strip()
+
+
+def _kind_of_reply(template: str) -> str:
+    name = template.rpartition("/")[2]
+    return f"{REPLIES.get(name, '')} {name}".strip()
 
 
 def cut(text: str, width: int) -> str:

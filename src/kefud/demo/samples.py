@@ -104,7 +104,7 @@ def mail_bytes(mail: Mail, at: datetime) -> bytes:
 
 def answer_bytes(answer: Answer, sender: str, letter: bytes, at: datetime) -> bytes:
     """The answer of ``sender`` to a letter as it came out of the mail server: quoted, and in its thread."""
-    read: EmailMessage = email.message_from_bytes(letter, policy=email.policy.default)  # type: ignore[assignment]
+    read: EmailMessage = email.message_from_bytes(letter, policy=email.policy.default)
     said = answer.text.strip() if answer.automatic else "\n".join([answer.text.strip(), "", *_quoted(read)])
     message = MIMEText(said, "plain", "utf-8")
     message["In-Reply-To"] = str(read["Message-ID"])
@@ -139,9 +139,9 @@ def _handed_over(message: Message, sender: tuple[str, str], to: str, subject: st
         f"{format_datetime(at)}\r\n"
         f"Authentication-Results: {SERVER};\r\n\tspf=pass smtp.mailfrom={address};\r\n\tdmarc=pass header.from={domain}\r\n"
     )
-    message["From"] = formataddr((str(Header(name, charset)) if name else "", address))
+    message["From"] = formataddr((name, address), charset)
     message["To"] = to
-    message["Subject"] = Header(subject, charset)
+    message["Subject"] = Header(subject, charset).encode()
     message["Date"] = format_datetime(at)
     message["Message-ID"] = make_msgid(domain=domain)
     return trace.encode() + message.as_bytes(policy=email.policy.compat32.clone(linesep="\r\n"))

@@ -7,6 +7,7 @@ import email.policy
 import re
 import socketserver
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +33,7 @@ class SmtpServer:
         self.folder = folder
         self._taken: list[Taken] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Talk)
-        self._server.keep = self._keep
+        self._server = _Server(self._keep)
         self.port = int(self._server.server_address[1])
 
     def __enter__(self) -> SmtpServer:
@@ -66,8 +66,9 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def keep(self, recipients: list[str], content: bytes) -> None:
-        """Put in by SmtpServer."""
+    def __init__(self, keep: Callable[[list[str], bytes], None]) -> None:
+        super().__init__(("127.0.0.1", 0), _Talk)
+        self.keep = keep
 
 
 class _Talk(socketserver.StreamRequestHandler):

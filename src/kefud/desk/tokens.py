@@ -54,5 +54,11 @@ def verified(keys: Sequence[bytes], message_ids: Iterable[str], addresses: Itera
     return tuple(dict.fromkeys(found))
 
 
+def nonce(message_id: str) -> str:
+    """The nonce in a Message-ID of ours, "" where it has none."""
+    match = _MESSAGE_ID.fullmatch(message_id)
+    return match[2] if match else ""
+
+
 def _matches(keys: Sequence[bytes], ticket: int, nonce: str, given: str) -> bool:
     return any([hmac.compare_digest(mac(key, ticket, nonce), given) for key in keys])

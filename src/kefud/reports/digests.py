@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from kefud.desk.cases import Case, decided_within
 from kefud.desk.ticket import chinese
 from kefud.desk.view import DEADLINE_NAMES, MEDIUM_NAMES
 from kefud.reports import figures
-from kefud.desk.cases import Case, decided_within
 from kefud.reports.reader import Desk, Row
 from kefud.reports.schedule import Slot
 

@@ -107,6 +107,22 @@ def page(title: str, tables: Sequence[Table]) -> bytes:
     return "".join(parts).encode("utf-8", "replace")
 
 
+def joined(papers: Sequence[bytes]) -> bytes:
+    """Several PDF files as one. Raises KefudError where there are several and pypdfium2 is not installed."""
+    if len(papers) == 1:
+        return papers[0]
+    try:
+        import pypdfium2
+    except ImportError:
+        raise KefudError(f"this report has {len(papers)} sheets; to join them install pypdfium2 (kefud[ocr])") from None
+    whole = pypdfium2.PdfDocument.new()
+    for paper in papers:
+        whole.import_pages(pypdfium2.PdfDocument(paper))
+    buffer = io.BytesIO()
+    whole.save(buffer)
+    return buffer.getvalue()
+
+
 def document(data: Any) -> bytes:
     """The plain data as JSON."""
     return (json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n").encode("utf-8", "replace")

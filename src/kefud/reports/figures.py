@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from kefud.desk.cases import Case, Check, decided_within
 from kefud.desk.ticket import chinese
 from kefud.desk.view import DEADLINE_NAMES, VISIT_ANSWERS, house_text
-from kefud.desk.cases import Case, Check, decided_within
 from kefud.reports.reader import Desk, Row, minutes, span_text
 
 CLASSES = {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kefud.desk.cases import Case, Paper
 from kefud.desk.ticket import chinese
 from kefud.desk.view import DEADLINE_NAMES, MEDIUM_NAMES, VISIT_ANSWERS, as_instant, hides_house, without_personal
-from kefud.desk.cases import Case, Paper
 from kefud.reports.reader import Desk, Row, span_text
 
 LEDGER: tuple[tuple[str, str], ...] = (

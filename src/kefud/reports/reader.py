@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kefud.desk.cases import Case
 from kefud.desk.ticket import Deadline, chinese
 from kefud.desk.view import DEADLINE_NAMES, hides_house, house_text, local, masked_phone, without_personal
-from kefud.desk.cases import Case
 
 SUMMARY = 120
 Row = dict[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from kefud.desk.cases import Case, decided_within
 from kefud.desk.ticket import chinese
 from kefud.desk.view import MEDIUM_NAMES, house_text
 from kefud.reports import figures
-from kefud.desk.cases import Case, decided_within
 from kefud.reports.digests import Data, labelled
 from kefud.reports.reader import Desk, Row
 from kefud.reports.schedule import Slot

@@ -107,6 +107,13 @@ def claim(
     ]  # fmt: skip
 
 
+def take_over(tx: Connection, owners: Sequence[str] | None = None) -> int:
+    """Let go of what dead owners had claimed; all owners where ``owners`` is None (the store is ours alone)."""
+    dead = ArrivalRow.owner.in_(owners) if owners is not None else ArrivalRow.owner != ""
+    mine = (ArrivalRow.status == "received", ArrivalRow.lease_until.is_not(None), dead)
+    return tx.execute(update(ArrivalRow).where(*mine).values(lease_until=None, owner="")).rowcount
+
+
 def give_back(tx: Connection, ids: Sequence[int]) -> None:
     """Let go of leased arrivals without a mark against them."""
     if ids:

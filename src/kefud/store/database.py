@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from kefud.errors import Busy, KefudError
 
+__all__ = ["Connection", "Database"]
+
 
 class Database:
     """One database. Constructing it opens nothing.

@@ -107,6 +107,13 @@ def give_back(tx: Connection, leased: Sequence[tuple[int, int]], now: datetime) 
         )
 
 
+def take_over(tx: Connection, now: datetime, owners: Sequence[str] | None = None) -> int:
+    """Make letters that dead owners had leased due again; all owners where ``owners`` is None (the store is ours alone)."""
+    dead = LetterRow.owner.in_(owners) if owners is not None else LetterRow.owner != ""
+    values = {"status": "pending", "lease_until": None, "next_attempt": now}
+    return tx.execute(update(LetterRow).where(LetterRow.status == "leased", dead).values(**values)).rowcount
+
+
 def untold(tx: Connection, most: int) -> list[dict[str, Any]]:
     """Letters whose fate (sent or failed) the ticket has not heard of yet."""
     query = select(LetterRow).where(LetterRow.told.is_(False)).order_by(LetterRow.id).limit(most)

@@ -13,7 +13,16 @@ from sqlalchemy import Connection, Text, and_, func, insert, or_, select, update
 from kefud.desk.cases import EVERY_CLOCK, Case, Event, Paper, Written
 from kefud.store import tickets
 from kefud.store.tables import (
-    ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, Report, TaskRow, TicketRow,
+    ArrivalRow,
+    ArrivalTicket,
+    DeadlineRow,
+    DocumentRow,
+    HistoryRow,
+    LetterRow,
+    MessageRow,
+    Report,
+    TaskRow,
+    TicketRow,
 )  # fmt: skip
 from kefud.store.tickets import CLOSED
 
@@ -142,7 +151,7 @@ def calls(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]
     data = _register_data(tx, "call_register", [r.ticket for r in rows if r.ticket])
     texts = _message_texts(tx, [r.id for r in rows])
     for r in rows:
-        known = data.get(r.ticket, {}) if r.ticket not in first else {}
+        known = data.get(r.ticket, {}) if r.ticket and r.ticket not in first else {}
         first.add(r.ticket)
         found.append({
             "ref": r.ref, "at": r.received_at, "subject": r.subject, "ticket": r.number, "data": known,
@@ -208,7 +217,7 @@ def _message_texts(tx: Connection, arrivals: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for begin in range(0, len(arrivals), CHUNK):
         query = select(MessageRow.arrival, MessageRow.text).where(MessageRow.arrival.in_(arrivals[begin : begin + CHUNK]))
-        found.update({arrival: text for arrival, text in tx.execute(query)})
+        found.update((r.arrival, r.text) for r in tx.execute(query))
     return found
 
 
@@ -229,7 +238,7 @@ def last_contacts(tx: Connection, before: datetime) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for query in queries:
         for name, at in tx.execute(query):
-            if at is not None and at > found.get(name, at.min.replace(tzinfo=at.tzinfo)):
+            if name and at is not None and at > found.get(name, at.min.replace(tzinfo=at.tzinfo)):
                 found[name] = at
     for row in listed(tx, ("contact",), signed_before=before):
         name = row.period.split(" ")[0]

@@ -54,6 +54,15 @@ def database_now(tx: Connection) -> datetime:
     return tx.scalar(text("select clock_timestamp()")).astimezone(UTC)  # type: ignore[union-attr]
 
 
+def dead_owners(tx: Connection, prefix: str, now: datetime) -> list[str]:
+    """Owners of leases called ``prefix…`` that have ended; the leases are dropped."""
+    ended = (Lease.name.startswith(prefix, autoescape=True), Lease.until < now)
+    owners = list(tx.scalars(select(Lease.owner).where(*ended)))
+    if owners:
+        tx.execute(delete(Lease).where(*ended))
+    return owners
+
+
 def drop_lease(tx: Connection, name: str, owner: str) -> None:
     tx.execute(delete(Lease).where(Lease.name == name, Lease.owner == owner))
 

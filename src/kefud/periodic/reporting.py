@@ -11,7 +11,19 @@ from sqlalchemy import Connection
 
 from kefud.api import Site
 from kefud.desk.cases import Case
-from kefud.reports import Desk, Settings, Slot, digests, draw_sample, figures, read_settings, schedule, slot_of, span_of, summaries
+from kefud.reports import (
+    Desk,
+    Settings,
+    Slot,
+    digests,
+    draw_sample,
+    figures,
+    read_settings,
+    schedule,
+    slot_of,
+    span_of,
+    summaries,
+)
 from kefud.reports.ledger import Checked
 from kefud.store import registers
 from kefud.store.registers import Made
@@ -42,7 +54,7 @@ class Reporter:
         self.site = site
         self.settings = settings
         self.calendar = site.calendar
-        names = {x.id: x.name for x in (*site.parties, *site.roles) if x.name}
+        names = {p.id: p.name for p in site.parties if p.name} | {r.id: r.name for r in site.roles if r.name}
         self.desk = Desk(
             site.calendar.zone, names, tuple(p.id for p in site.parties if p.kind == "contractor"),
             sum(h.status not in ("vacant", "unsold") for h in site.houses.values()), settings.satisfaction_target,
@@ -107,7 +119,8 @@ class Reporter:
             for h in self.site.houses.values()
             if h.id not in self.settings.opt_out and h.status not in ("vacant", "unsold", "opted_out")
         ]
-        return summaries.visit_plan(houses, at, self.settings.contact_days, self.desk, name)
+        plan = summaries.visit_plan(houses, at, self.settings.contact_days, self.desk, name)
+        return {**plan, "most": self.settings.visits_per_week}
 
     # Month and year
 
@@ -273,7 +286,7 @@ class Reporter:
             if m.signed_at is None:
                 continue
             orders = m.data.get("orders") or {}
-            told = {n: "" for n in m.data.get("numbers") or ()} | orders
+            told = dict.fromkeys(m.data.get("numbers") or (), "") | orders
             for number, order in told.items():
                 if wanted is None or number in wanted:
                     said = order or (m.text if m.kind == "weekly" else "") or "已阅"

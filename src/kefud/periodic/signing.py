@@ -19,8 +19,8 @@ from kefud.desk import tokens
 from kefud.desk.reading import Reading
 from kefud.desk.ticket import Ticket, chinese
 from kefud.errors import NotAllowed, Usage
-from kefud.post import Post
-from kefud.reporting import Reporter
+from kefud.periodic.post import Post
+from kefud.periodic.reporting import Reporter
 from kefud.reports import RHYTHM, SignOff, parse_period, read_sign_off
 from kefud.store import letters, registers, tickets
 from kefud.store.database import Database
