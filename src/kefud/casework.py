@@ -492,6 +492,16 @@ class Casework:
                 now, letter["message_id"], letter["template"], letter["recipient"], ", ".join(letter["addresses"]), number, bounce
             )
         self._happen(ticket, occasion, now, told=letter["id"])
+        if isinstance(occasion, Delivered) and occasion.meets and letter["recipient"] == "requester":
+            for sibling in self._siblings(ticket):
+                self._happen(sibling, occasion, now)
+
+    def _siblings(self, ticket: Ticket) -> list[Ticket]:
+        """The other tickets of the message that ``ticket`` came from: one acknowledgement was for them all."""
+        mine = {a.id for a in ticket.arrivals}
+        with self.db.read() as tx:
+            loaded = tickets.load(tx, tickets.ids_of_numbers(tx, ticket.related).values())
+        return [t for t in loaded.values() if mine & {a.id for a in t.arrivals}]
 
     def order(
         self, number: str, command: str, by: str, args: Mapping[str, Any] | None = None, text: str = ""

@@ -12,7 +12,6 @@ import click
 
 from kefud.cli.common import as_json, office, table
 from kefud.compose import Press
-from kefud.correspondence import site_view
 from kefud.errors import Usage
 from kefud.periodic import is_masked
 from kefud.reports import RHYTHM, TITLES, Table, export, for_reader, parse_period, schedule, span_of
@@ -247,7 +246,7 @@ def _put_out(content: bytes, chosen: str, file: str | None, name: str) -> None:
     if file is None and chosen in ("xlsx", "pdf") and sys.stdout.isatty():
         file = f"{name}.{chosen}"
     if file is None or file == "-":
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
         return
     Path(file).write_bytes(content)
     click.echo(file, err=True)

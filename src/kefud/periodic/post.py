@@ -7,8 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from kefud.api import Site
 from kefud.compose import Composer
 from kefud.correspondence import site_view
@@ -17,7 +15,7 @@ from kefud.desk.message import Message
 from kefud.desk.ticket import chinese
 from kefud.periodic.reporting import is_masked
 from kefud.store import blobs
-from kefud.store.database import Database
+from kefud.store.database import Connection, Database
 from kefud.store.tickets import Ledger
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from kefud.api import Site
 from kefud.desk.cases import Case
 from kefud.reports import (
@@ -26,6 +24,7 @@ from kefud.reports import (
 )
 from kefud.reports.ledger import Checked
 from kefud.store import registers
+from kefud.store.database import Connection
 from kefud.store.registers import Made
 
 Data = dict[str, Any]

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from kefud.api import Site, due
 from kefud.casework import Casework
 from kefud.desk import decisions as d
@@ -23,7 +21,7 @@ from kefud.periodic.post import Post
 from kefud.periodic.reporting import Reporter
 from kefud.reports import RHYTHM, SignOff, parse_period, read_sign_off
 from kefud.store import letters, registers, tickets
-from kefud.store.database import Database
+from kefud.store.database import Connection, Database
 from kefud.store.registers import Made
 
 NAMES = {"daily": "日报", "weekly": "周报", "record": "日工作记录", "monthly": "月报", "contractors": "月度考核", "meeting": "例会材料",

@@ -11,18 +11,15 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from kefud import log
 from kefud.api import Site
-from kefud.correspondence import site_view
 from kefud.periodic.post import XLSX, File, Form, Post
 from kefud.periodic.reporting import Reporter
 from kefud.reports import RHYTHM, Slot, digests, export, for_reader, latest, span_of
 from kefud.reports.forms import FORMS, forms
 from kefud.reports.sheets import tables, title
 from kefud.store import registers, settings
-from kefud.store.database import Database
+from kefud.store.database import Connection, Database
 from kefud.store.registers import Made
 
 Data = dict[str, Any]

@@ -1,0 +1,151 @@
+"""Matters we may not answer ourselves wait for the approver's word (S0-4.2.3, S0-4.2.6); until then no content leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kefud.api import (
+    AddTask,
+    Decision,
+    Draw,
+    Effect,
+    Heard,
+    Move,
+    Occasion,
+    Opened,
+    Ordered,
+    Refuse,
+    Remark,
+    Reply,
+    Rule,
+    SetFields,
+    Site,
+    Ticket,
+    Write,
+    chinese,
+    hookimpl,
+)  # fmt: skip
+
+from .words import Verdict, verdict
+
+CUSTOMERS = ("owner", "anonymous", "internal", "owners_committee")
+CLOSING = ("consultation",)
+"""Kinds whose approved answer ends the matter."""
+
+
+class Approvals:
+    """Ask first, then say exactly what was approved."""
+
+    name = "approvals"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        match occasion:
+            case Opened() if ticket.status == "triaged" and approver(ticket):
+                return self._ask(ticket, occasion)
+            case Ordered(command="approve" | "reject"):
+                return self._ordered(ticket, occasion)
+            case Heard() if ticket.status == "need_approval":
+                return self._heard(ticket, occasion)
+        return ()
+
+    def _ask(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
+        role = approver(ticket)
+        rule = "S0-4.2.6" if ticket.category == "activity" else "S0-4.2.3"
+        why = f"{chinese(ticket.category)}须先请示{chinese(role)}"
+        matter = ticket.summary or ticket.subject
+        asked_by = ticket.handler or "cs_clerk"
+        asked = {"matter": matter, "asked_by": asked_by, "asked_at": occasion.at.isoformat(), "approver": role}
+        yield SetFields({"approval_matter": matter, "approval_asked": [role]}, rule=rule, why=why)
+        yield Draw("approval_request", asked, rule=rule, why=why)
+        asked["proposal"] = str(ticket.fields.get("proposed_answer") or "")
+        yield Write(role, "reports/approval-request", asked, key=f"approval:{role}", rule=rule, why=why)
+        if _holding(ticket, occasion):
+            yield Effect(("holding_reply_without_content",), rule=rule, why="批示前只告知已受理")
+            if occasion.parts == 1:
+                template = "replies/holding" if ticket.origin in CUSTOMERS else "replies/acknowledgement-letter"
+                yield Reply(template, meets="first_response", rule=rule, why="批示前只告知已受理")
+        yield Move("need_approval", rule=rule, why=why)
+
+    def _ordered(self, ticket: Ticket, occasion: Ordered) -> Iterator[Decision]:
+        if ticket.status != "need_approval":
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,没有待批示的请示")
+        elif occasion.by not in entitled(ticket):
+            names = "、".join(chinese(role) for role in entitled(ticket))
+            yield Refuse(f"本件由{names}批示(S0-4.2.3)", rule="S0-4.2.3")
+        else:
+            text = str(occasion.args.get("text") or occasion.text or "")
+            yield from self._decided(ticket, Verdict(occasion.command == "approve", text.strip()), occasion.by)
+
+    def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        role = self._approving_role(ticket, occasion)
+        if not role:
+            return
+        said = verdict(occasion.message.text)
+        if said is None:
+            yield Remark(f"{chinese(role)}来信未见“同意”或“不同意”,请示继续等待批示", rule="S0-4.2.3")
+        else:
+            yield from self._decided(ticket, said, role)
+
+    def _approving_role(self, ticket: Ticket, occasion: Heard) -> str:
+        author = occasion.author
+        if not author.verified or author.role not in ("staff", "party"):
+            return ""
+        held = {author.id, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
+        return next((role for role in entitled(ticket) if role in held), "")
+
+    def _decided(self, ticket: Ticket, said: Verdict, by: str) -> Iterator[Decision]:
+        text = said.text or str(ticket.fields.get("proposed_answer") or "")
+        decision = "同意" if said.approved else "不同意"
+        why = f"{chinese(by)}批示:{decision}"
+        yield SetFields({"approval_decision": decision, "approval_by": by}, rule="S0-4.2.3", why=why)
+        if not said.approved:
+            yield SetFields({"approval_reason": text}, rule="S0-4.2.3", why=why)
+            yield Move("triaged", by, rule="S0-4.2.3", why=why)
+            yield _task(ticket, "answer", f"请示未获同意:{text or '未写理由'}。请据此拟定答复或另行请示。", "approval-rejected")
+            return
+        yield SetFields({"approved_text": text}, rule="S0-4.2.3", why=why)
+        yield Move("triaged", by, rule="S0-4.2.3", why=why)
+        if ticket.category == "activity":
+            event = f"活动已获批准,请安排配合:{text or ticket.summary or ticket.subject}"
+            yield AddTask("event", "property_manager", event, key="event", rule="S0-4.2.6", why=why)
+        yield from _say(ticket, text, why)
+
+
+def approver(ticket: Ticket) -> str:
+    """The role that must decide, "" where the matter needs nobody's leave."""
+    prefix = "approval_required:"
+    return next((name.removeprefix(prefix) for name in ticket.effects if name.startswith(prefix)), "")
+
+
+def entitled(ticket: Ticket) -> tuple[str, ...]:
+    """The roles asked so far: the approver and, where the request went up, the rungs above."""
+    return tuple(ticket.fields.get("approval_asked") or (approver(ticket),))
+
+
+def _holding(ticket: Ticket, occasion: Opened) -> bool:
+    return occasion.may_answer and occasion.message.medium == "mail" and bool(ticket.reply_address)
+
+
+def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
+    if not text:
+        yield _task(ticket, "answer", "请示已获同意,批示未附答复文本。请拟定答复后发出。", "approval-text")
+        return
+    if not ticket.reply_address or ticket.kind not in CLOSING:
+        yield _task(ticket, "answer", f"请示已获同意,请按批准文本答复顾客:{text}", "approval-answer")
+        return
+    yield SetFields({"answer": text}, rule="S0-1.0", why=why)
+    yield Reply("replies/answer", {"answer": text, "approved": True}, meets="reply", rule="S0-4.2.3", why=why)
+    yield Move("answered", rule="S0-4.2.3", why="按批准文本答复")
+    yield Move("closed", rule="S0-1.0", why="咨询已答复")
+
+
+def _task(ticket: Ticket, kind: str, text: str, key: str) -> AddTask:
+    return AddTask(kind, ticket.handler or "cs_clerk", text, key=key, rule="S0-4.2.3")
+
+
+@hookimpl
+def register_rules(site: Site) -> list[Rule]:
+    return [Approvals(site)]

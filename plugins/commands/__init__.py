@@ -1,0 +1,151 @@
+"""Orders by mail and by command: parties answer their notices, customers their letters, staff the ticket (S1-5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kefud.api import Decision, Heard, Occasion, Ordered, Remark, Rule, Site, StopClock, Ticket, Write, hookimpl, local
+
+from .customers import Customers
+from .departments import Answer, Departments
+from .orders import Orders
+from .speech import Said, commands, is_empty, labelled, spoken
+
+BY_STAFF = ("handled", "extend", "transfer", "in_progress")
+"""What staff may say by mail in the words of a department; the rest goes through `kefud ticket`."""
+
+
+class Commands:
+    """Does what proven people say, and tells them what was understood, done and refused."""
+
+    name = "commands"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.customers = Customers(site)
+        self.departments = Departments(site)
+        self.orders = Orders(site, self.departments)
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        match occasion:
+            case Heard():
+                return self._heard(ticket, occasion)
+            case Ordered():
+                return self.orders.carry_out(ticket, occasion)
+        return ()
+
+    def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        author, message = occasion.author, occasion.message
+        if message.automatic:
+            return
+        if author.role == "requester":
+            yield from self.customers.heard(ticket, occasion)
+        elif author.role in ("party", "staff") and author.verified:
+            yield from self._ordered_by_mail(ticket, occasion)
+        elif author.role == "agent":
+            yield from _noted_call(occasion)
+        else:
+            who = author.id or message.sender.email or "未知"
+            yield Remark(f"未经证实的来信({who}),仅作备注:{spoken(message.text)[:500]}", rule="S3-4.3.1", why=author.why)
+
+    def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        party, text = occasion.author.id, spoken(occasion.message.text)
+        if occasion.author.role == "staff" and ticket.status == "need_approval":
+            return  # the plugin approvals reads it
+        answer = Answer()
+        said = commands(occasion.message.text)
+        if occasion.author.role == "staff":
+            yield from self._said_by_staff(ticket, occasion, said, answer)
+        else:
+            yield from self._said_by_party(ticket, occasion, said, text, answer)
+        if not answer.steps and not is_empty(text):
+            yield Remark(f"{self.departments.name(party)}来信:{text[:2000]}", rule="S1-4.3.3")
+        yield from self._transcript(occasion, said, text, answer)
+
+    def _said_by_party(
+        self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer
+    ) -> Iterator[Decision]:
+        party, at = occasion.author.id, occasion.message.received_at
+        place = self._place(ticket, party)
+        wanted = [s for s in said if self.departments.can(s.command)]
+        if place == "asked":
+            wanted = [s for s in wanted if s.command in ("acknowledge", "transfer", "return")]
+            for one in wanted:
+                yield from self.departments.carry_out(ticket, party, one, at, answer)
+            given = _contribution(said, text)
+            if given:
+                yield from self.departments.contribute(ticket, party, given, answer)
+        elif place == "lead":
+            for one in wanted:
+                yield from self.departments.carry_out(ticket, party, one, at, answer)
+            if not wanted and labelled(text):
+                whole = Said("handled", "处理情况", text)
+                yield from self.departments.carry_out(ticket, party, whole, at, answer)
+        elif not is_empty(text):
+            note = f"{self.departments.name(party)}来信:{text[:2000]}"
+            yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{_mark(occasion)}", rule="S1-5.1")
+
+    def _said_by_staff(self, ticket: Ticket, occasion: Heard, said: list[Said], answer: Answer) -> Iterator[Decision]:
+        by, at = occasion.author.id, occasion.message.received_at
+        for one in said:
+            if one.command == "acknowledge":
+                answer.done("acknowledge", "已登记知悉")
+                running = ticket.deadline("important")
+                if running and running.open:
+                    yield StopClock("important", at, rule="S0-4.2.4", why=f"{self.departments.name(by)}已知悉")
+                yield Remark(f"{self.departments.name(by)}知悉。{one.text}".strip(), rule="S0-4.2.4")
+            elif one.command in BY_STAFF:
+                yield from self.departments.carry_out(ticket, by, one, at, answer)
+
+    def _transcript(self, occasion: Heard, said: list[Said], text: str, answer: Answer) -> Iterator[Decision]:
+        """Tell the writer what was made of the mail; nothing where nothing was asked, so that no two machines chat (S05)."""
+        to = occasion.message.sender.email or occasion.author.id
+        zone = self.site.calendar.zone
+        data = {"at": local(occasion.message.received_at, zone), "steps": answer.steps, "refused": answer.refused}
+        quiet = all(step["text"] in ("", "已记录") for step in answer.steps)
+        if answer.steps and (answer.refused or not quiet):
+            yield Write(to, "commands/transcript", data, key=f"transcript:{_mark(occasion)}", rule="S1-5.1")
+        elif not answer.steps and not is_empty(text):
+            unclear = {**data, "ignored": True, "refused": ["未识别到指令,来信已记入备注;如需登记处理结果,请在首行写明指令"]}
+            day = self.site.calendar.local(occasion.message.received_at).date()
+            yield Write(to, "commands/transcript", unclear, key=f"unclear:{occasion.author.id}:{day}", rule="S1-5.1")
+
+    def _place(self, ticket: Ticket, party: str) -> str:
+        """Whether the party leads the ticket, was asked to contribute, or only wrote to us."""
+        found = self.site.party(party)
+        contractor = found is not None and found.kind == "contractor"
+        chosen = str(ticket.fields.get("contractor") or party)
+        if party == ticket.department or (contractor and ticket.department == "contractor" and chosen == party):
+            return "lead"
+        noticed = {document.to for document in ticket.documents if document.form == "notice" and not document.void}
+        return "asked" if party in (*ticket.joint, *noticed) else ""
+
+
+def _contribution(said: list[Said], text: str) -> str:
+    """The text a joint department contributes: all of it, less a bare sign-off."""
+    if not said:
+        return text
+    opinion = next((s.text for s in said if s.command == "opinion" and not is_empty(s.text)), "")
+    if opinion:
+        return opinion
+    rest = [f"{s.words}{':' if s.text else ''}{s.text}" for s in said if s.command not in ("acknowledge", "transfer", "return")]
+    signed = [s.text for s in said if s.command == "acknowledge" and len(s.text) > 6]
+    return "\n".join([*signed, *rest])
+
+
+def _noted_call(occasion: Heard) -> Iterator[Decision]:
+    call = occasion.message.call
+    noted = "。".join(filter(None, (call.content, call.result))) if call else ""
+    if call and call.direction == "in" and noted:
+        yield Remark(f"来电:{noted}", rule="S2-5.2")
+
+
+def _mark(occasion: Heard) -> str:
+    message = occasion.message
+    return message.message_id or message.digest or message.received_at.isoformat()
+
+
+
+@hookimpl
+def register_rules(site: Site) -> list[Rule]:
+    return [Commands(site)]

@@ -1,0 +1,165 @@
+"""What the requester says about a ticket that is still being worked on: more facts, thanks, impatience, a yes, an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kefud.api import (
+    Decision,
+    Draw,
+    Effect,
+    Extension,
+    Heard,
+    Move,
+    MoveClock,
+    Notice,
+    Remark,
+    SetFields,
+    Site,
+    Term,
+    Ticket,
+    Write,
+    as_instant,
+    local,
+    next_step,
+    without_personal,
+)
+
+from .speech import consent, customer_says, is_empty, only_thanks, spoken
+
+SETTLED = ("answered", "visiting", "closed", "archived")
+"""States in which the customer's words are an answer to a return visit; the plugin visits reads them."""
+
+
+class Customers:
+    """Reads the requester's words; a mail that proves nothing is kept for the handler and changes no state."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        text = spoken(occasion.message.text) or occasion.message.subject
+        if is_empty(text) or (ticket.status in SETTLED and not occasion.merged):
+            return
+        proven = occasion.author.verified
+        answer = consent(text) if ticket.extension == "asked" and proven else None
+        if answer is not None:
+            yield from self._consented(ticket, answer)
+        elif customer_says(text, "withdraw"):
+            yield from self._withdrawn(ticket, text, proven)
+        elif customer_says(text, "chase"):
+            yield from self._chased(ticket, occasion, text)
+        elif only_thanks(text):
+            yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
+        else:
+            yield from self._told_more(ticket, occasion, text)
+        if customer_says(text, "others"):
+            yield from self._asks_for_others(ticket, occasion, text)
+
+    def _consented(self, ticket: Ticket, agreed: bool) -> Iterator[Decision]:
+        yield from decide_extension(ticket, agreed, self.site)
+
+    def _withdrawn(self, ticket: Ticket, text: str, proven: bool) -> Iterator[Decision]:
+        safety = ticket.urgency == "emergency" or ticket.category == "safety"
+        if not proven or safety or not ticket.is_open:
+            why = "涉及安全,不因撤回而结束" if safety else "来信身份未经证实"
+            yield Remark(f"顾客表示撤回,未执行:{why}", rule="S3-2.5.4")
+            yield self._to_handler(f"顾客来信表示撤回({why}),请联系核实:{text}", f"withdraw:{ticket.round}")
+            return
+        yield SetFields({"withdrawal": text}, rule="S3-2.5.4", why="顾客原话")
+        yield Move("withdrawn", "customer", rule="S3-2.5.4", why="顾客撤回")
+        if ticket.document("notice") and ticket.department not in (None, "cs_center"):
+            yield Write("department", "reports/alert", {"text": "业主已撤回本件,请停止办理。"}, key=f"withdrawn:{ticket.round}")
+
+    def _chased(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
+        at = occasion.message.received_at
+        yield Effect(("customer_chased",), rule="S1-4.3.6", why="顾客催办")
+        day = self.site.calendar.local(at).date().isoformat()
+        yield self._to_handler(f"顾客催办,请尽快联系并告知进展:{text}", f"chased:{day}")
+        if ticket.document("notice") and ticket.department not in (None, "cs_center"):
+            told = {"text": "业主来信催办,请抓紧办理并书面回复进展和完成时间。"}
+            yield Write("department", "reports/alert", told, key=f"chased.department:{day}", rule="S1-4.3.6")
+        if self._contractor_is_late(ticket, occasion):
+            yield Effect(("contractor_late",), rule="S1-5.6.2", why="维修单位逾期")
+
+    def _told_more(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
+        yield Remark(f"顾客补充:{text}", rule="S0-3.2" if occasion.merged else "S1-4.3.3")
+        if ticket.status == "need_info" and occasion.author.verified:
+            back = str(ticket.fields.get("need_info_from") or "triaged")
+            yield SetFields({"info_received": text, "missing": []}, rule="S0-4.2.1", why="顾客已补充资料")
+            yield Move(back if back in ("triaged", "in_progress") else "triaged", "customer", rule="S0-4.2.1", why="资料已补充")
+        mark = occasion.message.message_id or occasion.message.digest or occasion.message.received_at.isoformat()
+        yield self._to_handler(f"顾客补充情况或提出新要求:{text}", f"more:{mark}")
+        if customer_says(text, "more") and ticket.document("notice") and ticket.department not in (None, "cs_center"):
+            known = {"text": f"业主就本件补充:{without_personal(text, ticket)}\n请一并办理。"}
+            yield Write("department", "reports/alert", known, key=f"more.department:{mark}", rule="S0-3.2")
+
+    def _asks_for_others(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
+        """The contractor is late and the owner asks for others: last notice, evidence, a draft of the claim (S1-5.6.2)."""
+        if ticket.kind != "repair" or not self._is_contractors(ticket):
+            return
+        rule = "S1-5.6.2"
+        yield Effect(("owner_request_recorded",), rule=rule, why="业主要求另派他人维修")
+        yield SetFields({"owner_request": text}, rule=rule, why="业主原话,留作证据")
+        if not self._contractor_is_late(ticket, occasion) or ticket.document("retention_claim"):
+            return
+        unit = str(ticket.fields.get("contractor") or ticket.department or "contractor")
+        yield Effect(("contractor_late",), rule=rule, why="维修单位逾期")
+        yield Draw("evidence_record", {"owner_request": text, "unit": unit}, rule=rule, why="留存证据")
+        yield Draw("retention_claim", {"unit": unit, "draft": True}, rule=rule, why="质保金扣款申请,草稿,待批准")
+        yield Notice(
+            unit,
+            subject=ticket.subject,
+            content=ticket.text or ticket.summary,
+            request="贵单位未按约定时间完成维修,业主已要求另派他人。请立即到场完成维修并书面回复;"
+            "仍未到场的,我中心将按规定安排其他单位先行维修并留存证据,费用按合同由责任单位承担。",
+            limit_rule=rule,
+            mask=ticket.masked,
+            template="notices/urgent-work-order",
+            rule=rule,
+            why="最后通知",
+        )
+        text = "维修单位逾期且业主要求另派他人,质保金扣款申请已拟草稿,请审核证据后决定。软件不作任何扣款。"
+        yield Write("cs_manager", "reports/alert", {"text": text}, key=f"retention:{ticket.round}", rule=rule)
+
+    def _contractor_is_late(self, ticket: Ticket, occasion: Heard) -> bool:
+        if not self._is_contractors(ticket):
+            return False
+        end = as_instant(ticket.fields.get("promised_at"))
+        resolve = ticket.deadline("resolve")
+        end = end or (resolve.due if resolve and resolve.open else None)
+        return end is not None and occasion.message.received_at > end
+
+    def _is_contractors(self, ticket: Ticket) -> bool:
+        party = self.site.party(ticket.department or "")
+        return ticket.department == "contractor" or (party is not None and party.kind == "contractor")
+
+    def _to_handler(self, text: str, key: str) -> Write:
+        return Write("handler", "reports/alert", {"text": text}, key=key, rule="S1-4.3.6")
+
+
+def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decision]:
+    """The owner's word on an extension: the deadline moves, or stays where it was (S3-2.3.3)."""
+    until = as_instant(ticket.fields.get("extension_until"))
+    name = str(ticket.fields.get("extension_of") or "resolve")
+    running = ticket.deadline(name)
+    rule = "S3-2.3.3"
+    if until is None:
+        yield Remark("业主答复延期,但没有待延长的时限", rule=rule)
+        return
+    if not agreed:
+        yield Extension("refused", rule=rule, why="业主不同意,原时限不变")
+        told = "业主未同意延期,原时限不变" + (f":{local(running.due, site.calendar.zone)}。" if running else "。")
+    else:
+        yield Extension("agreed", rule=rule, why="业主同意")
+        if running and running.open:
+            wake = next_step(running.start, until, Term(1, "clock_hours"), site.calendar, 0)[1]
+            yield MoveClock(name, until, next_at=wake, agreed=True, rule=rule, why="业主同意延期")
+        else:
+            yield SetFields({"promised_at": until.isoformat()}, rule=rule, why="业主同意延期")
+        told = f"业主已同意延期,新的时限:{local(until, site.calendar.zone)}。"
+    yield Effect((), remove=("customer_consent_required",), rule=rule, why="业主已答复")
+    to = "department" if ticket.department not in (None, "cs_center") else "handler"
+    yield Write(to, "reports/alert", {"text": told}, key=f"extension:{until.isoformat()}", rule=rule)
+
+

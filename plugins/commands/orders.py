@@ -1,0 +1,436 @@
+"""Orders of our own people, from the command line or the console: `kefud ticket COMMAND NO … --as ROLE`.
+
+Whether a step may be taken is the state machine's word; here stands what each order means, and what it must bring along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from kefud.api import (
+    AddTask,
+    Assign,
+    Classify,
+    Decision,
+    DoneTask,
+    Draw,
+    Effect,
+    Join,
+    Lock,
+    Move,
+    Notify,
+    Ordered,
+    Refuse,
+    Relate,
+    Remark,
+    Reply,
+    SetFields,
+    Site,
+    StopClock,
+    Ticket,
+    Write,
+    as_instant,
+    chinese,
+    parse_when,
+)
+
+from .customers import decide_extension
+from .departments import Answer, Departments, ask_extension, lacking
+
+SIGNING = ("cs_manager", "leader_in_charge", "leadership")
+"""Who may decline in their own name; a decline by anyone else waits for the manager's signature (SERVICE_RULES §9)."""
+
+REPORTED = (
+    "inquiry", "cause", "solution", "customer_talk", "liable_unit", "improvement", "written_opinion", "contractor",
+)  # fmt: skip
+SUPERIORS = {"property_supervisor": "pm_dept_manager", "property_manager": "leadership"}
+"""Whom those who check the ledger tell at once of an important matter (S0-4.2.4, S0-4.2.5)."""
+CLASSIFIED = ("kind", "category", "urgency", "important", "origin", "house", "subject", "summary", "masked", "dispute")
+ELSEWHERE = ("approve", "reject", "visit", "reopen")
+"""Orders that the plugins approvals and visits carry out."""
+
+
+class Orders:
+    """One method for each order."""
+
+    def __init__(self, site: Site, departments: Departments) -> None:
+        self.site = site
+        self.departments = departments
+        self._orders: dict[str, Callable[[Ticket, Ordered], Iterator[Decision]]] = {
+            "assign": self._assign,
+            "note": self._note,
+            "reply": self._reply,
+            "transfer": self._transfer,
+            "extend": self._extend,
+            "handle": self._handle,
+            "verify": self._verify,
+            "close": self._close,
+            "merge": self._merge,
+            "acknowledge": self._acknowledge,
+            "adopt": self._adopt,
+            "decline": self._decline,
+            "plan": self._plan,
+            "need_info": self._need_info,
+            "classify": self._classify,
+            "withdraw": self._withdraw,
+            "done": self._done,
+        }
+
+    def carry_out(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        step = self._orders.get(order.command)
+        return step(ticket, order) if step else iter(())
+
+    def _assign(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        department, handler = _text(order, "department", text=False), _text(order, "handler", text=False)
+        if not department and not handler:
+            yield Refuse("请写明责任部门或经办人")
+            return
+        if department and ticket.document("notice") and department != ticket.department:
+            yield from self._hand_over(ticket, department, order)
+        elif department:
+            yield Assign(department, rule="S3-2.5.2", why=f"{chinese(order.by)}指定责任部门")
+            yield Lock(("department",), rule="S1-4.3.5")
+        if handler:
+            yield Assign(handler=handler, rule="S3-2.5.2", why=f"{chinese(order.by)}指定经办人")
+            yield Lock(("handler",), rule="S1-4.3.5")
+        if ticket.status == "registered":
+            yield Move("triaged", order.by, rule="S1-4.3.5")
+
+    def _note(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        text = _text(order, "text")
+        yield Remark(text, rule="S1-4.3.3") if text else Refuse("备注没有内容")
+        fields = order.args.get("fields")
+        if isinstance(fields, dict):
+            yield SetFields({str(k): v for k, v in fields.items()}, rule="S1-4.3.3", why=f"{chinese(order.by)}登记")
+
+    def _reply(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        text, way = _text(order, "text"), _text(order, "by", text=False) or "mail"
+        if not text:
+            yield Refuse("答复没有内容")
+            return
+        address = ticket.reply_address
+        final = ticket.status in ("triaged", "handled", "verified") or _all_contributed(ticket)
+        spoken = way != "mail" or not address
+        why = f"{chinese(order.by)}答复({way if spoken else '邮件'})"
+        if not final:
+            yield from _interim(ticket, order, text, spoken, why)
+            return
+        yield SetFields({"answer": text, "answered_by": order.by}, rule="S0-1.0", why=why)
+        yield from _done(ticket, order.at, "answer")
+        if not spoken:
+            yield from _letter(ticket, order.by, text, why)
+        elif ticket.origin != "anonymous":
+            yield from _said(ticket, order.at, why)
+        yield from self._to_answered(ticket, order, why)
+
+    def _to_answered(self, ticket: Ticket, order: Ordered, why: str) -> Iterator[Decision]:
+        if _all_contributed(ticket):
+            yield SetFields({"result": ticket.fields.get("result") or "协同部门意见已收齐"}, rule="S0-4.2.2")
+            for step in _between(ticket.status, "handled"):
+                yield Move(step, order.by, rule="S0-4.2.2", why="协同意见已收齐")
+        yield Move("answered", order.by, rule="S0-1.0", why=why)
+
+    def _transfer(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        to = _text(order, "to", text=False) or _text(order, "department", text=False)
+        yield from self._hand_over(ticket, to, order)
+
+    def _hand_over(self, ticket: Ticket, to: str, order: Ordered) -> Iterator[Decision]:
+        target = self.site.party(to) or self.departments.find(to)
+        if not to or target is None:
+            yield Refuse(f"没有部门“{to}”")
+            return
+        answer = Answer()
+        coordinated = order.by in ("property_manager", *SIGNING) and ticket.transfers > 0
+        steps = self.departments.hand_over(
+            ticket.changed(transfers=0) if coordinated else ticket, target, _text(order, "reason"), order.by, order.at, answer
+        )
+        yield from steps
+        for reason in answer.refused:
+            yield Refuse(reason)
+
+    def _extend(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        consent = _text(order, "consent", text=False)
+        if consent and ticket.extension == "asked":
+            yield from decide_extension(ticket, consent in ("agreed", "yes", "同意"), self.site)
+            yield from _done(ticket, order.at, "consent")
+            return
+        until = self._when(order, "until")
+        asked = ask_extension(ticket, until, _text(order, "reason"), order.at, self.site)
+        if isinstance(asked, str):
+            yield Refuse(asked, rule="S3-2.3.3")
+            return
+        yield from asked
+        if consent:
+            reason = _text(order, "reason")
+            name = next(str(d.values["extension_of"]) for d in asked if isinstance(d, SetFields))
+            values = {"extension_until": until.isoformat() if until else "", "extension_reason": reason, "extension_of": name}
+            after = ticket.changed(fields={**ticket.fields, **values})
+            yield from decide_extension(after, consent in ("agreed", "yes", "同意"), self.site)
+
+    def _handle(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        given = {name: order.args[name] for name in REPORTED if order.args.get(name)}
+        result = _text(order, "result") or str(ticket.fields.get("result") or "")
+        by = _text(order, "done_by", text=False) or str(ticket.fields.get("done_by") or order.by)
+        values = {**given, "result": result, "done_by": by}
+        if not result:
+            yield Refuse("请写明处理结果(S3-2.5.3)", rule="S3-2.5.3")
+            return
+        yield SetFields(values, rule="S3-2.5.3", why=f"{chinese(order.by)}登记处理情况")
+        if ticket.status in ("reopened", "triaged", "assigned", "acknowledged"):
+            for step in _between(ticket.status, "in_progress"):
+                yield Move(step, order.by, rule="S1-4.3.6", why="登记处理情况")
+        missing = lacking(ticket.changed(fields={**ticket.fields, **values}))
+        if missing:
+            yield Refuse(f"已登记;投诉件尚缺:{'、'.join(missing)}(S3-2.5.3)", rule="S3-2.5.3")
+            return
+        yield DoneTask("complete", order.at, rule="S3-2.5.3")
+        yield Move("handled", by, rule="S1-9.1", why="处理完毕")
+
+    def _verify(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        passed = order.args.get("passed", True) not in (False, "no", "false", "0", "不合格")
+        text = _text(order, "text")
+        acceptance = {"passed": passed, "by": order.by, "text": text}
+        if passed:
+            yield SetFields({"acceptance": acceptance}, rule="S1-2.2", why="验收合格")
+            yield Move("verified", order.by, rule="S1-9.1", why=text or "验收合格")
+            yield DoneTask("verify", order.at, rule="S1-2.2")
+            return
+        if ticket.status != "handled":
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,没有待验收的结果")
+            return
+        yield SetFields({"acceptance": acceptance}, rule="S1-2.2", why="验收不合格")
+        yield Move("in_progress", order.by, rule="S1-2.2", why=f"验收不合格:{text}")
+        told = {"text": f"验收不合格:{text or '未达要求'}。请重新处理,原时限不变。"}
+        to = "department" if ticket.department not in (None, "cs_center") else "handler"
+        yield Write(to, "reports/alert", told, key=f"rejected:{order.at.isoformat()}", rule="S1-2.2")
+
+    def _close(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        reason = _text(order, "reason")
+        if ticket.round >= 3 and order.by in ("leadership", "leader_in_charge") and reason:
+            yield SetFields({"ended_by_leadership": reason, "visit": "unsatisfied"}, rule="S3-2.5.4", why="公司领导书面终结")
+        if reason and not ticket.fields.get("answer"):
+            yield SetFields({"no_answer_reason": reason}, rule="S1-5.4.4", why="无需或无法答复的理由")
+        if ticket.status in ("triaged", "verified"):
+            yield Move("answered", order.by, rule="S0-1.0", why=reason)
+        yield Move("closed", order.by, rule="S0-1.0", why=reason or f"{chinese(order.by)}办结")
+
+    def _merge(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        target = _text(order, "target", text=False) or _text(order, "into", text=False)
+        if not target or target == ticket.number:
+            yield Refuse("请写明并入的工单号")
+            return
+        yield Relate((target,), rule="S0-3.2")
+        yield SetFields({"merged_into": target}, rule="S0-3.2", why=f"并入{target}")
+        yield Move("merged", order.by, rule="S0-3.2", why=f"并入{target}")
+
+    def _acknowledge(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        yield Remark(f"{chinese(order.by)}知悉。{_text(order, 'text')}".strip(), rule="S0-4.2.4")
+        if ticket.status == "assigned" and order.args.get("for_department"):
+            yield Move("acknowledged", order.by, rule="S1-4.3.6", why="责任部门签收,由我中心登记")
+
+    def _adopt(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        if ticket.kind != "suggestion":
+            yield Refuse("只有建议件可登记采纳")
+            return
+        decision = "partly" if order.args.get("partly") else "adopted"
+        reason, plan = _text(order, "reason"), _text(order, "plan", text=False)
+        thanks = "感谢您的建议,建议已被采纳。" + (plan or reason)
+        values = {"adoption": decision, "adoption_reason": reason, "plan": plan, "answer": thanks, "answered_by": order.by}
+        yield from self._adoption(ticket, order, values, thanked=True)
+
+    def _decline(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        reason, alternative = _text(order, "reason"), _text(order, "alternative", text=False)
+        if ticket.kind == "suggestion" and ticket.status not in ("registered", "triaged"):
+            if not reason:
+                yield Refuse("未采纳须写明理由(S1-5.4.5)", rule="S1-5.4.5")
+                return
+            values = {"adoption": "declined", "adoption_reason": reason, "answer": f"暂未采纳,理由:{reason}"}
+            yield from self._adoption(ticket, order, values, thanked=False)
+            return
+        if not reason or not alternative:
+            yield Refuse("不予受理须同时写明理由和替代办法(S3-2.2.3)", rule="S3-2.2.3")
+            return
+        told = {"reason": reason, "alternative": alternative}
+        yield SetFields({"decline_reason": reason, "decline_alternative": alternative}, rule="S3-2.2.3", why="不予受理")
+        hold = "" if order.by in SIGNING else "不予受理的答复须客服经理签发(S3-2.2.3)"
+        if ticket.origin != "anonymous":
+            letter = Reply("replies/declined", told, hold=hold, meets="reply", rule="S3-2.2.3", why="说明理由并提供替代办法")
+            yield _written(ticket, letter, f"请电话告知不予受理的理由和替代办法:{reason};{alternative}")
+        yield Move("declined", order.by, rule="S3-2.2.3", why=reason)
+
+    def _adoption(self, ticket: Ticket, order: Ordered, values: dict[str, Any], *, thanked: bool) -> Iterator[Decision]:
+        rule = "S1-5.4.5"
+        result = {"result": ticket.fields.get("result") or values["answer"]}
+        why = "建议已采纳,致谢" if thanked else "建议未采纳,说明理由"
+        yield SetFields({**result, **values}, rule=rule, why=why)
+        if thanked:
+            yield Draw("thanks_letter", {"public": ticket.origin == "anonymous"}, rule=rule, why=why)
+        if ticket.origin != "anonymous":
+            template, meets = ("replies/thanks", "thanks") if thanked else ("replies/not-adopted", "")
+            letter = Reply(template, {"reason": values["adoption_reason"]}, meets=meets, rule=rule, why=why)
+            yield _written(ticket, letter, f"请电话告知:{values['answer']}")
+        elif thanked:
+            board = "匿名建议已采纳,请在公告栏张贴答谢函"
+            yield AddTask("board", ticket.handler or "cs_clerk", board, key="board", rule=rule, why=why)
+        yield DoneTask("adoption", order.at, rule=rule)
+        for step in _between(ticket.status, "answered"):
+            yield Move(step, order.by, rule=rule, why=why)
+
+    def _plan(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        text, promised = _text(order, "text"), self._when(order, "promised_at")
+        if not text:
+            yield Refuse("方案没有内容(S4-4.1.2)", rule="S4-4.1.2")
+            return
+        values: dict[str, Any] = {"plan": text}
+        if promised:
+            values["promised_at"] = promised.isoformat()
+        yield SetFields(values, rule="S4-4.1.2", why="详细解决方案")
+        if ticket.reply_address and ticket.origin != "anonymous" and _text(order, "by", text=False) in ("", "mail"):
+            yield Reply("replies/progress", {"progress": text}, meets="plan", rule="S4-4.1.2", why="方案告知顾客")
+        else:
+            yield StopClock("plan", order.at, rule="S4-4.1.2", why="方案已当面或电话告知顾客")
+            yield StopClock("first_response", order.at, rule="S4-4.1.1", why="已联系顾客")
+
+    def _need_info(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        wanted: Any = order.args.get("missing") or _text(order, "text")
+        missing = [item for item in ([wanted] if isinstance(wanted, str) else map(str, wanted)) if item]
+        asked = list(ticket.fields.get("asked_for") or ())
+        if not missing:
+            yield Refuse("请一次列全需要补充的资料(S3-2.2.2)", rule="S3-2.2.2")
+        elif again := [item for item in missing if item in asked]:
+            yield Refuse(f"已向顾客要过:{'、'.join(again)},不重复索要(S0-4.2.1)", rule="S0-4.2.1")
+        else:
+            values = {"missing": missing, "asked_for": [*asked, *missing], "need_info_from": ticket.status}
+            yield SetFields(values, rule="S3-2.2.2", why="所缺资料一次问全")
+            yield Move("need_info", order.by, rule="S3-2.2.2", why=f"待补充:{'、'.join(missing)}")
+            letter = Reply("replies/need-info", {"missing": missing}, rule="S3-2.2.2", why="所缺资料一次问全")
+            yield _written(ticket, letter, f"请电话请顾客一次补齐:{'、'.join(missing)}")
+
+    def _classify(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        given = {name: _value(name, order.args[name]) for name in CLASSIFIED if order.args.get(name) is not None}
+        unknown = [str(given[n]) for n in ("kind", "urgency", "origin") if n in given and chinese(given[n]) == given[n]]
+        lowered = _RANK.get(given.get("urgency", ""), 9) < _RANK.get(ticket.urgency, 0)
+        if unknown:
+            yield Refuse(f"没有这个类别:{'、'.join(unknown)}")
+            return
+        if not given and not order.args.get("department") and not order.args.get("joint"):
+            yield Refuse("请写明要更正的类别")
+            return
+        if lowered and not _text(order, "reason"):
+            yield Refuse("降低紧急程度须写明理由")
+            return
+        why = f"{chinese(order.by)}更正分类:{_text(order, 'reason')}".rstrip(":")
+        if given:
+            yield Classify(**given, rule="S1-4.3.5", why=why)
+        if given.get("important") and not ticket.important:
+            superior = SUPERIORS.get(order.by, "cs_supervisor")
+            yield Effect((f"report_up:{superior}",), rule="S0-4.2.1", why=why)
+            reasons = [f"{chinese(order.by)}列为重要"]
+            yield Notify((superior,), "reports/important", {"reasons": reasons}, rule="S0-4.2.4", why=why)
+        department = order.args.get("department")
+        if department:
+            yield Assign(str(department), rule="S1-4.3.5", why=why)
+        if joint := order.args.get("joint"):
+            yield Join((joint,) if isinstance(joint, str) else tuple(joint), rule="S0-4.2.2", why=why)
+        yield Lock((*given, *(["department"] if department else [])), rule="S1-4.3.5", why=why)
+
+    def _withdraw(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        text = _text(order, "text")
+        if text:
+            yield SetFields({"withdrawal": text}, rule="S3-2.5.4", why="顾客原话")
+        yield Move("withdrawn", order.by, rule="S3-2.5.4", why="顾客撤回")
+
+    def _done(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        kind = _text(order, "task", text=False) or _text(order, "kind", text=False)
+        if not any(t.kind == kind and t.done_at is None for t in ticket.tasks):
+            yield Refuse(f"没有待办“{kind}”")
+            return
+        yield DoneTask(kind, order.at, rule="S1-4.3.6", why=_text(order, "text"))
+
+    def _when(self, order: Ordered, name: str) -> datetime | None:
+        """An instant given as ISO 8601 or in Chinese words (3月8日17时)."""
+        value = order.args.get(name)
+        if value is None or isinstance(value, datetime):
+            return value
+        return as_instant(str(value)) or parse_when(str(value), order.at, self.site.calendar)
+
+
+def _value(name: str, given: Any) -> Any:
+    if name in ("important", "masked", "dispute"):
+        return given not in (False, "no", "false", "0", "否", "")
+    return str(given)
+
+
+_RANK = {"normal": 0, "urgent": 1, "emergency": 2}
+_LINE = ("reopened", "triaged", "assigned", "acknowledged", "in_progress", "handled", "verified", "answered")
+
+
+def _between(now: str, to: str) -> tuple[str, ...]:
+    """The states after ``now`` up to ``to`` that a ticket passes when nothing is left out."""
+    if now not in _LINE:
+        return ()
+    steps = _LINE[_LINE.index(now) + 1 : _LINE.index(to) + 1]
+    return tuple(s for s in steps if not (now in ("triaged", "reopened") and s in ("assigned", "acknowledged")))
+
+
+def _all_contributed(ticket: Ticket) -> bool:
+    asked = ticket.kind == "consultation" and ticket.status in ("assigned", "acknowledged", "in_progress")
+    return asked and not ticket.has_unanswered_joint
+
+
+def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) -> Iterator[Decision]:
+    """Words to the customer while the work goes on: progress, no answer (S3-2.3.2)."""
+    yield SetFields({"progress_note": text}, rule="S3-2.3.2", why=why)
+    if spoken:
+        yield from _said(ticket, order.at, why)
+        yield Remark(f"{why}:{text}", rule="S3-2.3.2")
+    else:
+        yield Reply("replies/progress", {"progress": text}, meets="first_response", rule="S3-2.3.2", why=why)
+
+
+def _letter(ticket: Ticket, by: str, text: str, why: str) -> Iterator[Decision]:
+    """The answer as a letter: to an office in writing and registered, to an owner by what the matter was."""
+    if ticket.origin == "government":
+        hold = "" if by in SIGNING else "致政府部门的函件须客服经理签发"
+        yield Draw("doc_out_register", {"to": ticket.origin}, rule="S1-4.3.6", why="发文登记")
+        yield Reply("replies/written-reply", {"answer": text}, hold=hold, rule="S1-4.3.6", why=why)
+        return
+    if ticket.origin in ("property_company", "sales"):
+        meets = "reply_to_property" if ticket.origin == "property_company" else "reply_to_sales"
+        rule = "S1-5.7.4" if ticket.origin == "property_company" else "S1-5.5.2"
+        yield Draw("doc_out_register", {"to": ticket.origin}, rule=rule, why="发文登记")
+        yield Reply("replies/written-reply", {"answer": text}, meets=meets, rule=rule, why=why)
+    elif ticket.kind in ("complaint", "repair") and ticket.status in ("handled", "verified"):
+        yield Reply("replies/result", {"answer": text}, meets="reply", rule="S3-2.4", why=why)
+    elif ticket.origin != "anonymous":
+        yield Reply("replies/answer", {"answer": text}, meets="reply", rule="S0-1.0", why=why)
+
+
+def _written(ticket: Ticket, letter: Reply, words: str) -> Decision:
+    """The letter, or a call where there is no address to write to."""
+    if ticket.reply_address:
+        return letter
+    return AddTask("tell", ticket.handler or "cs_clerk", words, key=f"tell:{letter.template}", rule=letter.rule, why=letter.why)
+
+
+def _said(ticket: Ticket, at: datetime, why: str) -> Iterator[Decision]:
+    for name in ("first_response", "callback", "reply"):
+        running = ticket.deadline(name)
+        if running and running.open:
+            yield StopClock(name, at, rule=running.rule, why=why)
+    yield from _done(ticket, at, "callback", "respond", "tell")
+
+
+def _done(ticket: Ticket, at: datetime, *kinds: str) -> Iterator[Decision]:
+    """Tasks that the order has done with."""
+    for kind in kinds:
+        if any(task.kind == kind and task.done_at is None for task in ticket.tasks):
+            yield DoneTask(kind, at, rule="S1-4.3.6")
+
+
+def _text(order: Ordered, name: str, *, text: bool = True) -> str:
+    """An argument as text; the order's free text stands in for its main argument."""
+    value = order.args.get(name)
+    return str(value).strip() if value not in (None, "") else order.text.strip() if text else ""

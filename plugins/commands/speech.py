@@ -1,0 +1,145 @@
+"""What a mail says to us: words of command, and the text that belongs to each. Linear in the length of the text."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kefud.api import fold
+
+PHRASES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
+LONGEST = 20_000
+"""Characters that are searched for commands; all of the text stays in the archive."""
+
+_BEFORE = (
+    r"(?:(?:现|目前|我司|我部|我方|我公司|我队|我单位|本单位|本队|本公司|我们|本部|该问题|该事项|该件|此件|此事|上述问题|均|都|问题|经核实|您反映的问题)"
+    r"[,\s]?){0,3}"
+)
+_START = r"(?:^|(?<=[\n。;,!?:、]))[ \t]{0,8}(?:[(【\[《「\"“'*·•>-]|\d{1,2}[.、)]|[一二三四五六七八九十][、.]){0,2}[ \t]{0,4}"
+_COMMANDS = re.compile(
+    f"{_START}{_BEFORE}(?:"
+    + "|".join(f"(?P<{name}>{'|'.join(words)})" for name, words in PHRASES["command"].items())
+    + ")",
+    re.MULTILINE,
+)
+_LABELS = {fold(word): field for field, words in PHRASES["labels"].items() for word in words}
+_LABEL = re.compile(
+    f"({'|'.join(sorted(map(re.escape, _LABELS), key=len, reverse=True))})(?:如下)?[ \t]{{0,4}}[:：][ \t]{{0,4}}|(经查)[,,:]"
+)
+_REASON = re.compile(r"(?:^|[\s,。;:、!])(?:理由|原因|因为|由于|因)(?:是|为|系)?[:\s]{0,3}")
+_CLOSING = tuple(fold(word) for word in PHRASES["closing"]["starts"])
+_GREETINGS = "|".join(map(re.escape, PHRASES["closing"]["greetings"]))
+_GREETING = re.compile(rf"^\s{{0,8}}[^\n,。!:]{{0,16}}?(?:{_GREETINGS})[^\n,。!:]{{0,8}}[,。!:\s]{{0,4}}")
+_SMALL_TALK = re.compile(r"[\W_]|的|了|您|你|们|贵|中心|物业|客服|师傅|非常|十分|很|太|大家|支持|帮助|处理|已")
+_MARKS = " \t\n,,。;;::!!】])》」\"”'、"
+_EMPTY = re.compile(r"[\W_]*")
+_CUSTOMER = {name: re.compile("|".join(words)) for name, words in PHRASES["customer"].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A command found in a mail: its name, the words that gave it, the text up to the next command, and what stood before."""
+
+    command: str
+    words: str
+    text: str
+    before: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What follows 因, 原因 or 理由, else all of the text."""
+        found = _REASON.search(fold(self.text))
+        return (self.text[found.end() :] if found else self.text).strip(_MARKS)
+
+    @property
+    def given_reason(self) -> str:
+        """What follows 因, 原因 or 理由 after the command or before it, else what follows the first comma."""
+        if _REASON.search(fold(self.text)):
+            return self.reason
+        found = _REASON.search(fold(self.before))
+        if found:
+            return self.before[found.end() :].strip(_MARKS)
+        return self.text.replace(",", ",").partition(",")[2].strip(_MARKS)
+
+
+def spoken(mail: str) -> str:
+    """The words of the mail without greeting lines, signature and the phrases that mail programs add."""
+    kept: list[str] = []
+    for line in mail[:LONGEST].splitlines():
+        bare = fold(line).strip()
+        if kept and bare.startswith(_CLOSING) or bare.startswith(_CLOSING[:4]):
+            break
+        kept.append(line)
+    text = "\n".join(kept).strip()
+    for _ in range(2):
+        greeting = _GREETING.match(fold(text))
+        text = text[greeting.end() :].strip() if greeting else text
+    return text
+
+
+def commands(mail: str) -> list[Said]:
+    """The commands of a mail in order, each once with its text."""
+    text = spoken(mail)
+    found = list(_COMMANDS.finditer(fold(text)))
+    said: list[Said] = []
+    last = 0
+    for here, following in zip(found, [*found, None][1:], strict=True):
+        name = here.lastgroup or ""
+        end = following.start() if following else len(text)
+        rest = text[here.end(name) : end].strip(_MARKS)
+        if not any(s.command == name for s in said):
+            said.append(Said(name, text[here.start(name) : here.end(name)].strip(), rest, text[last : here.start(name)]))
+        last = here.end(name)
+    return said
+
+
+def labelled(text: str) -> dict[str, str]:
+    """The fields a report names: 原因:… 措施:… 调查:… (S3-2.5.3)."""
+    found = list(_LABEL.finditer(fold(text)))
+    values: dict[str, str] = {}
+    for here, following in zip(found, [*found, None][1:], strict=True):
+        field = _LABELS[here[1] or here[2]]
+        value = text[here.end() : following.start() if following else len(text)].strip(_MARKS)
+        if value and field not in values:
+            values[field] = value
+    return values
+
+
+def unlabelled(text: str) -> str:
+    """What stands before the first label of a report."""
+    found = _LABEL.search(fold(text))
+    return (text[: found.start()] if found else text).strip(_MARKS)
+
+
+def is_empty(text: str) -> bool:
+    """True for a text of marks and blanks only."""
+    return _EMPTY.fullmatch(text) is not None
+
+
+def customer_says(mail: str, what: str) -> bool:
+    """Whether a customer's mail says that: withdraw, chase, others, more, thanks (see phrases.toml)."""
+    text = fold(spoken(mail))
+    if what == "withdraw":
+        return bool(_CUSTOMER["withdraw"].search(text)) and not _CUSTOMER["not_withdraw"].search(text)
+    return bool(_CUSTOMER[what].search(text))
+
+
+def only_thanks(mail: str) -> bool:
+    """A mail that thanks or nods and asks nothing."""
+    text = fold(spoken(mail))
+    rest = _SMALL_TALK.sub("", _CUSTOMER["thanks"].sub("", text))
+    return bool(_CUSTOMER["thanks"].search(text)) and len(rest) <= 4 and "?" not in text
+
+
+def consent(mail: str) -> bool | None:
+    """A plain yes or no at the beginning of a mail, None for anything else: silence is no (S3-2.3.3)."""
+    first = next((s.command for s in commands(mail) if s.command in ("agree", "disagree")), "")
+    text = fold(spoken(mail))
+    if first == "disagree" or re.match(r"\s*(?:不行|不可以|不接受|拒绝|不能(?:再)?延)", text):
+        return False
+    if first == "agree" or re.match(r"\s*(?:可以|行|好的|没问题|没意见|无意见|接受)(?:$|[\s,。!])", text):
+        return True
+    return None

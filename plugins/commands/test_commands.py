@@ -1,0 +1,416 @@
+"""What proven people say is done and told back; what is unproven or may not be stays a remark."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kefud.api import (
+    Address,
+    AddTask,
+    Author,
+    Deadline,
+    Document,
+    Draw,
+    Heard,
+    Message,
+    Notice,
+    Ordered,
+    Remark,
+    Reply,
+    Requester,
+    Site,
+    Ticket,
+    Write,
+)
+from kefud.config import load
+from kefud.desk.triage import Outcome, deliberate
+from kefud.testing import rule_contract
+
+from . import Commands
+
+TOML = """
+[[party]]
+id = "property_company"
+name = "样例物业服务有限公司"
+kind = "property_company"
+addresses = ["wuye@property.example.com"]
+
+[[party]]
+id = "engineering"
+name = "工程部"
+
+[[party]]
+id = "clubhouse"
+name = "会所"
+
+[[party]]
+id = "contractor-a"
+name = "示例防水维修队"
+kind = "contractor"
+"""
+NOW = datetime.fromisoformat("2025-03-05T10:00:00+08:00")
+DUE = datetime.fromisoformat("2025-03-06T17:00:00+08:00")
+RESOLVE = Deadline("resolve", NOW.replace(day=3), DUE, "S3-3.3.3", "3 calendar_days")
+NOTICE = Document("notice", "客联〔2025〕001号", to="property_company")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "kefud.toml").write_text(TOML, "utf-8")
+    return load(tmp_path / "kefud.toml").site
+
+
+def repair(**values: Any) -> Ticket:
+    given = {"kind": "repair", "status": "assigned", "department": "property_company", "handler": "cs_specialist"}
+    owner = Requester("魏占空", "13800000207", "wei@example.com")
+    return Ticket(**{**given, "requester": owner, "deadlines": (RESOLVE,), "documents": (NOTICE,), **values})
+
+
+def wrote(site: Site, ticket: Ticket, text: str, by: str = "property_company", **author: Any) -> Outcome:
+    who = Author(**{"role": "party", "id": by, "verified": True, **author})
+    message = Message("mail", NOW, text=text, sender=Address(email="wuye@property.example.com"), message_id="<m@x>")
+    return deliberate(ticket, Heard(NOW, message, who), [Commands(site)])
+
+
+def owner_wrote(site: Site, ticket: Ticket, text: str, verified: bool = True) -> Outcome:
+    return wrote(site, ticket, text, by="", role="requester", verified=verified)
+
+
+def ordered(site: Site, ticket: Ticket, command: str, by: str = "cs_specialist", **args: Any) -> Outcome:
+    return deliberate(ticket, Ordered(NOW, command, by, args), [Commands(site)])
+
+
+def transcript(outcome: Outcome) -> dict[str, Any]:
+    return next((d.data for d in outcome.decisions if isinstance(d, Write) and d.template == "commands/transcript"), {})
+
+
+def replies(outcome: Outcome) -> list[str]:
+    return [d.template for d in outcome.decisions if isinstance(d, Reply)]
+
+
+def tasks(outcome: Outcome) -> list[str]:
+    return [d.kind for d in outcome.decisions if isinstance(d, AddTask)]
+
+
+# parties
+
+
+def test_a_department_signs_for_its_notice(site: Site) -> None:
+    outcome = wrote(site, repair(), "收到")
+    assert outcome.ticket.status == "acknowledged" and transcript(outcome)["refused"] == []
+
+
+def test_a_finished_repair_waits_for_our_acceptance(site: Site) -> None:
+    outcome = wrote(site, repair(), "已处理:更换灯泡两只,照明恢复。")
+    assert outcome.ticket.status == "handled" and outcome.ticket.fields["done_by"] == "property_company"
+    assert outcome.ticket.fields["result"] == "更换灯泡两只,照明恢复" and tasks(outcome) == ["verify"]
+
+
+def test_done_without_a_word_of_what_was_done_is_refused(site: Site) -> None:
+    outcome = wrote(site, repair(), "已处理")
+    assert outcome.ticket.status == "in_progress" and "处理情况" in transcript(outcome)["refused"][0]
+
+
+def test_a_complaint_names_what_is_missing(site: Site) -> None:
+    outcome = wrote(site, repair(kind="complaint"), "已处理:已批评当事人\n原因:情绪失控")
+    assert outcome.ticket.status == "in_progress"
+    assert "初步调查" in transcript(outcome)["refused"][0] and "与顾客沟通" in transcript(outcome)["refused"][0]
+    assert outcome.ticket.fields["cause"] == "情绪失控"
+
+
+def test_an_extension_is_asked_of_the_owner_and_moves_nothing(site: Site) -> None:
+    outcome = wrote(site, repair(), "申请延期至3月8日17时 因 配件缺货")
+    assert outcome.ticket.has("extension_requested:2025-03-08T17:00:00+08:00")
+    assert outcome.ticket.has("customer_consent_required") and outcome.ticket.extension == "asked"
+    assert replies(outcome) == ["replies/extension-consent"] and outcome.ticket.deadline("resolve") == RESOLVE
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("收到。因防水材料未到货,申请将完成时间延期到3月10日。", "2025-03-10T17:00:00+08:00"),
+        ("由于连日下雨,我队申请延期3天", "2025-03-09T17:00:00+08:00"),
+        ("恳请宽限两个工作日,因人手不足", "2025-03-10T17:00:00+08:00"),
+        ("申请延期至3月8日17时,原因:配件缺货", "2025-03-08T17:00:00+08:00"),
+    ],
+)
+def test_extensions_are_asked_in_many_words(site: Site, text: str, until: str) -> None:
+    outcome = wrote(site, repair(), text)
+    assert outcome.ticket.fields.get("extension_until") == until, transcript(outcome)
+    assert outcome.ticket.fields["extension_reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("申请延期 因 缺货", "写明延期到何时"),
+        ("申请延期至3月8日17时", "延期原因"),
+        ("申请延期至3月6日12时 因 缺货", "不晚于原时限"),
+    ],
+)
+def test_an_incomplete_extension_is_refused_with_the_reason(site: Site, text: str, reason: str) -> None:
+    outcome = wrote(site, repair(), text)
+    assert reason in transcript(outcome)["refused"][0] and outcome.ticket.extension == ""
+
+
+def test_an_extension_after_the_deadline_is_refused(site: Site) -> None:
+    late = Deadline("resolve", NOW.replace(day=1), NOW.replace(day=4), "S3-3.3.3")
+    outcome = wrote(site, repair(deadlines=(late,)), "申请延期至3月8日17时 因 缺货")
+    assert "逾期" in transcript(outcome)["refused"][0]
+
+
+def test_an_imported_ticket_may_know_only_what_was_promised(site: Site) -> None:
+    ticket = repair(deadlines=(), fields={"promised_at": "2025-03-06T17:00:00+08:00"})
+    outcome = wrote(site, ticket, "申请延期至3月8日17时 因 配件缺货")
+    assert outcome.ticket.extension == "asked"
+    assert owner_wrote(site, outcome.ticket, "同意").ticket.fields["promised_at"] == "2025-03-08T17:00:00+08:00"
+
+
+def test_a_transfer_gets_a_notice_of_its_own(site: Site) -> None:
+    outcome = wrote(site, repair(), "转 工程部 因 属主体结构")
+    assert (outcome.ticket.department, outcome.ticket.transfers) == ("engineering", 1)
+    assert [d.to for d in outcome.decisions if isinstance(d, Notice)] == ["engineering"]
+
+
+def test_the_second_transfer_goes_to_the_property_manager(site: Site) -> None:
+    outcome = wrote(site, repair(transfers=1), "转 工程部 因 属主体结构")
+    assert outcome.ticket.department == "property_company" and outcome.ticket.notify == ("property_manager",)
+    assert outcome.ticket.transfers == 2
+
+
+def test_a_refusal_goes_to_the_property_manager(site: Site) -> None:
+    outcome = wrote(site, repair(), "此事不属于我司职责,退回。")
+    assert outcome.ticket.notify == ("property_manager",) and outcome.ticket.status == "assigned"
+
+
+def test_the_last_contribution_lets_the_handler_answer(site: Site) -> None:
+    ticket = repair(kind="consultation", department="cs_center", joint=("clubhouse",), handler="cs_clerk")
+    outcome = wrote(site, ticket, "收到。意见:家庭卡可带三人,每月二百元。", by="clubhouse")
+    assert outcome.ticket.fields["contributions"] == {"clubhouse": "家庭卡可带三人,每月二百元"}
+    assert outcome.ticket.status == "handled" and tasks(outcome) == ["answer"]
+
+
+def test_a_bare_sign_off_is_no_contribution(site: Site) -> None:
+    ticket = repair(kind="consultation", department="cs_center", joint=("clubhouse",))
+    assert not wrote(site, ticket, "收到", by="clubhouse").ticket.fields.get("contributions")
+
+
+def test_the_relaying_party_does_not_command_the_ticket_of_another(site: Site) -> None:
+    ticket = repair(department="contractor", origin="property_company", documents=())
+    outcome = wrote(site, ticket, "已处理:修好了")
+    assert outcome.ticket.status == "assigned" and not transcript(outcome).get("steps")
+
+
+def test_a_reopened_ticket_is_taken_up_by_signing(site: Site) -> None:
+    assert wrote(site, repair(status="reopened", round=2), "收到").ticket.status == "acknowledged"
+
+
+@pytest.mark.parametrize("text", ["收到", "已处理:修好了", "转 工程部", "退回 因 不清"])
+def test_an_unproven_mail_is_a_remark_and_no_more(site: Site, text: str) -> None:
+    for author in ({"verified": False}, {"role": "stranger", "verified": False}):
+        outcome = wrote(site, repair(), text, **author)
+        assert [type(d) for d in outcome.decisions] == [Remark] and outcome.ticket == repair()
+
+
+def test_what_is_not_understood_is_kept_and_said(site: Site) -> None:
+    outcome = wrote(site, repair(), "这个问题我们讨论一下再说")
+    assert outcome.ticket.status == "assigned" and transcript(outcome)["ignored"] is True
+
+
+# customers
+
+
+def asked(site: Site) -> Ticket:
+    return wrote(site, repair(), "申请延期至3月8日17时 因 配件缺货").ticket
+
+
+def test_a_yes_moves_the_deadline(site: Site) -> None:
+    after = owner_wrote(site, asked(site), "同意").ticket
+    resolve = after.deadline("resolve")
+    assert after.extension == "agreed" and resolve and resolve.due.isoformat() == "2025-03-08T17:00:00+08:00"
+
+
+@pytest.mark.parametrize(("text", "verified"), [("不同意", True), ("再说吧", True), ("同意", False)])
+def test_anything_but_a_proven_yes_leaves_it(site: Site, text: str, verified: bool) -> None:
+    assert owner_wrote(site, asked(site), text, verified).ticket.deadline("resolve") == RESOLVE
+
+
+def test_a_customer_may_withdraw(site: Site) -> None:
+    after = owner_wrote(site, repair(), "已经好了,不用处理了,谢谢").ticket
+    assert after.status == "withdrawn" and "不用处理" in after.fields["withdrawal"]
+
+
+@pytest.mark.parametrize("values", [{"urgency": "emergency"}, {"category": "safety"}])
+def test_safety_does_not_end_by_withdrawal(site: Site, values: dict[str, Any]) -> None:
+    assert owner_wrote(site, repair(**values), "我要撤回报修").ticket.status == "assigned"
+
+
+def test_impatience_reaches_handler_and_department(site: Site) -> None:
+    outcome = owner_wrote(site, repair(), "都三天了,怎么还没人来修?", verified=False)
+    assert outcome.ticket.has("customer_chased")
+    assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["handler", "department"]
+
+
+def test_thanks_disturb_nobody(site: Site) -> None:
+    assert [type(d) for d in owner_wrote(site, repair(), "好的,谢谢!").decisions] == [Remark]
+
+
+def test_new_demands_reach_the_department_without_personal_data(site: Site) -> None:
+    outcome = owner_wrote(site, repair(), "另外北门的灯也坏了,我是魏占空,电话13800000207")
+    told = next(d.data["text"] for d in outcome.decisions if isinstance(d, Write) and d.to == "department")
+    assert "北门的灯" in told and "13800000207" not in told and "魏占空" not in told
+
+
+def test_missing_papers_bring_the_ticket_back(site: Site) -> None:
+    ticket = repair(status="need_info", fields={"need_info_from": "in_progress"}, documents=())
+    assert owner_wrote(site, ticket, "房号是3-2-501").ticket.status == "in_progress"
+
+
+def test_a_late_contractor_and_an_owner_who_wants_others(site: Site) -> None:
+    late = Deadline("resolve", NOW.replace(day=1), NOW.replace(day=4), "S3-3.3.2")
+    ticket = repair(department="contractor", fields={"contractor": "contractor-a"}, deadlines=(late,))
+    outcome = owner_wrote(site, ticket, "说好昨天修的没来,请另找别人修")
+    assert {"contractor_late", "owner_request_recorded"} <= set(outcome.ticket.effects)
+    assert [d.form for d in outcome.decisions if isinstance(d, Draw)] == ["evidence_record", "retention_claim"]
+    assert [d.to for d in outcome.decisions if isinstance(d, Notice)] == ["contractor-a"]
+    assert not [d for d in owner_wrote(site, outcome.ticket, "请另找别人修").decisions if isinstance(d, Draw)]
+
+
+# orders
+
+
+def test_a_complaint_is_handled_when_everything_is_there(site: Site) -> None:
+    done = {"result": "已致歉", "inquiry": "属实", "cause": "失控", "solution": "培训"}
+    ticket = repair(kind="complaint", status="in_progress")
+    outcome = ordered(site, ticket, "handle", **done)
+    assert outcome.ticket.status == "in_progress" and "与顾客沟通" in outcome.refused[0]
+    assert ordered(site, outcome.ticket, "handle", customer_talk="3月5日电话沟通,接受").ticket.status == "handled"
+
+
+def test_the_doer_does_not_verify(site: Site) -> None:
+    ticket = repair(status="handled", fields={"result": "已修", "done_by": "cs_specialist"})
+    assert ordered(site, ticket, "verify").refused
+    assert ordered(site, ticket, "verify", by="cs_clerk").ticket.status == "verified"
+
+
+def test_failed_acceptance_goes_back(site: Site) -> None:
+    ticket = repair(status="handled", fields={"result": "已修", "done_by": "property_company"})
+    outcome = ordered(site, ticket, "verify", passed=False, text="仍渗水")
+    assert outcome.ticket.status == "in_progress"
+    assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["department"]
+
+
+def test_a_consultation_is_answered_and_the_letter_meets_the_promise(site: Site) -> None:
+    ticket = repair(kind="consultation", status="triaged", department="cs_center")
+    outcome = ordered(site, ticket, "reply", text="每周六开放。")
+    reply = next(d for d in outcome.decisions if isinstance(d, Reply))
+    assert outcome.ticket.status == "answered" and (reply.template, reply.meets) == ("replies/answer", "reply")
+
+
+def test_no_answer_before_the_departments_have_spoken(site: Site) -> None:
+    ticket = repair(kind="consultation", status="triaged", department="cs_center", joint=("engineering",))
+    assert ordered(site, ticket, "reply", text="可以拆").refused
+
+
+def test_words_in_between_are_progress(site: Site) -> None:
+    outcome = ordered(site, repair(status="in_progress"), "reply", text="配件已到,明日安装。")
+    assert replies(outcome) == ["replies/progress"] and outcome.ticket.status == "in_progress"
+
+
+def test_adoption_is_thanked_once_and_refusal_explained(site: Site) -> None:
+    idea = repair(kind="suggestion", status="in_progress", fields={})
+    adopted = ordered(site, idea, "adopt", reason="已列入计划")
+    assert replies(adopted) == ["replies/thanks"] and adopted.ticket.status == "answered"
+    declined = ordered(site, idea, "decline", reason="场地不足")
+    assert replies(declined) == ["replies/not-adopted"] and declined.ticket.fields["adoption"] == "declined"
+
+
+def test_anonymous_ideas_are_thanked_on_the_board(site: Site) -> None:
+    outcome = ordered(site, repair(kind="suggestion", origin="anonymous", status="in_progress"), "adopt", reason="好")
+    assert not replies(outcome) and [d.data["public"] for d in outcome.decisions if isinstance(d, Draw)] == [True]
+
+
+def test_who_has_no_address_is_told_by_telephone(site: Site) -> None:
+    idea = repair(kind="suggestion", status="in_progress", requester=Requester("华某样", "13800000208"))
+    outcome = ordered(site, idea, "adopt", reason="已列入计划")
+    assert not replies(outcome) and tasks(outcome) == ["tell"]
+
+
+def test_a_decline_needs_reason_alternative_and_signature(site: Site) -> None:
+    ticket = repair(kind="consultation", status="triaged", documents=())
+    assert ordered(site, ticket, "decline", reason="不在范围").refused
+    outcome = ordered(site, ticket, "decline", reason="不在范围", alternative="请联系街道办")
+    held = next(d for d in outcome.decisions if isinstance(d, Reply))
+    assert outcome.ticket.status == "declined" and "签发" in held.hold
+    signed = ordered(site, ticket, "decline", by="cs_manager", reason="不在范围", alternative="请联系街道办")
+    assert next(d for d in signed.decisions if isinstance(d, Reply)).hold == ""
+
+
+def test_missing_papers_are_asked_for_once(site: Site) -> None:
+    ticket = repair(status="in_progress", documents=())
+    outcome = ordered(site, ticket, "need_info", missing=["房产证复印件", "身份证明"])
+    assert outcome.ticket.status == "need_info" and replies(outcome) == ["replies/need-info"]
+    back = outcome.ticket.changed(status="in_progress")
+    assert "房产证复印件" in ordered(site, back, "need_info", missing=["房产证复印件"]).refused[0]
+
+
+def test_a_correction_stays(site: Site) -> None:
+    outcome = ordered(site, repair(), "classify", by="cs_clerk", kind="complaint", category="facility")
+    assert outcome.ticket.kind == "complaint" and {"kind", "category"} <= set(outcome.ticket.locked)
+    assert ordered(site, repair(urgency="urgent"), "classify", urgency="normal").refused
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [("cs_clerk", "cs_supervisor"), ("property_supervisor", "pm_dept_manager"), ("property_manager", "leadership")],
+)
+def test_an_important_matter_found_in_the_ledger_is_reported_once(site: Site, by: str, told: str) -> None:
+    outcome = ordered(site, repair(), "classify", by=by, important=True)
+    assert outcome.ticket.notify == (told,)
+    assert ordered(site, outcome.ticket, "classify", by=by, important=True).ticket.notify == (told,)
+
+
+def test_an_unknown_class_is_refused(site: Site) -> None:
+    assert ordered(site, repair(), "classify", kind="nonsense").refused
+
+
+@pytest.mark.parametrize(
+    ("text", "reasonable"),
+    [("已完成:设计不合理属实,修改图纸见附件", True), ("已处理:经核,诉求不合理,符合设计规范", False), ("已处理:详见附件", None)],
+)
+def test_design_draws_or_gives_its_reasons(site: Site, text: str, reasonable: bool | None) -> None:
+    clock = Deadline("drawing", NOW.replace(day=3), NOW.replace(day=7), "S1-5.6.3", "3 working_days")
+    ticket = repair(kind="complaint", category="design", department="design", status="acknowledged", deadlines=(clock,))
+    outcome = wrote(site, ticket, text, by="design")
+    drawing = outcome.ticket.deadline("drawing")
+    assert drawing and drawing.met == NOW and outcome.ticket.fields.get("design_reasonable") is reasonable
+    assert ("drawing_order" in [d.form for d in outcome.decisions if isinstance(d, Draw)]) is (reasonable is True)
+
+
+def test_a_plan_is_told_and_promises(site: Site) -> None:
+    outcome = ordered(site, repair(), "plan", text="明日到场更换", promised_at="3月7日17时")
+    assert outcome.ticket.fields["promised_at"] == "2025-03-07T17:00:00+08:00"
+    assert [(d.template, d.meets) for d in outcome.decisions if isinstance(d, Reply)] == [("replies/progress", "plan")]
+
+
+def test_an_unknown_department_is_refused(site: Site) -> None:
+    assert ordered(site, repair(), "transfer", to="外星部", reason="x").refused
+
+
+def test_the_property_manager_may_pass_it_on_after_coordinating(site: Site) -> None:
+    outcome = ordered(site, repair(transfers=2), "transfer", by="property_manager", to="engineering", reason="经协调")
+    assert outcome.ticket.department == "engineering"
+
+
+def test_every_order_without_arguments_is_answered_in_words(site: Site) -> None:
+    commands = ("assign", "note", "reply", "transfer", "extend", "handle", "plan", "need_info", "classify", "merge", "decline")
+    for command in commands:
+        assert ordered(site, repair(), command).refused, command
+
+
+def test_the_rule_keeps_the_contract(site: Site) -> None:
+    rule_contract(Commands(site))

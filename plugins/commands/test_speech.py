@@ -1,0 +1,123 @@
+"""Commands are found at the beginning of clauses, whatever mail programs put around them; other words are no commands."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from .speech import commands, consent, customer_says, labelled, only_thanks, spoken
+
+
+def found(text: str) -> list[str]:
+    return [said.command for said in commands(text)]
+
+
+@pytest.mark.parametrize(
+    ("mail", "expected"),
+    [
+        ("收到", ["acknowledge"]),
+        ("收到。", ["acknowledge"]),
+        ("您好,收到,谢谢!", ["acknowledge"]),
+        ("客服中心:\n已签收。\n样例物业服务有限公司\n2025年3月3日", ["acknowledge"]),
+        ("【收到】", ["acknowledge"]),
+        ("好的,收到", ["acknowledge"]),
+        ("收到,已安排维修", ["acknowledge", "in_progress"]),
+        ("已处理:更换灯泡两只", ["handled"]),
+        ("已處理:更換燈泡", ["handled"]),
+        ("您反映的问题已修好", ["handled"]),
+        ("1. 收到\n2. 已完工,现场照片见附件", ["acknowledge", "handled"]),
+        ("申请延期至3月8日17时 因 配件缺货", ["extend"]),
+        ("收到。因配件缺货,申请延期至3月8日17:00。", ["acknowledge", "extend"]),
+        ("转 工程部 因 属结构问题", ["transfer"]),
+        ("请转设计部门处理", ["transfer"]),
+        ("退回 因 房号不清", ["return"]),
+        ("此事不属于我司职责,请转工程部", ["return", "transfer"]),
+        ("暂不采纳,场地不足", ["not_adopted"]),
+        ("经研究,同意采纳", ["adopted"]),
+        ("不同意", ["disagree"]),
+        ("同意", ["agree"]),
+        ("收到\n\n发自我的iPhone\n已处理", ["acknowledge"]),
+        ("已处理:清理完毕\n--\n王某 13800000000", ["handled"]),
+    ],
+)
+def test_commands(mail: str, expected: list[str]) -> None:
+    assert found(mail) == expected
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "我们没有收到联系单",
+        "尚未处理,请耐心等待",
+        "预计3月8日处理完毕",
+        "业主要求退回押金",
+        "请转告业主",
+        "处理完毕后再回复",
+        "关于已处理的问题我们再看看",
+        "",
+    ],
+)
+def test_no_commands(mail: str) -> None:
+    assert not found(mail)
+
+
+def test_the_text_of_a_command_reaches_to_the_next() -> None:
+    first, second = commands("已处理:更换灯泡两只,照明恢复。\n申请延期至3月8日,因外墙灯待料")
+    assert first.text == "更换灯泡两只,照明恢复"
+    assert second.given_reason == "外墙灯待料"
+
+
+def test_reports_are_read_by_their_labels() -> None:
+    text = "调查情况:监控显示属实\n原因:当班人员情绪失控\n整改措施:停岗培训、书面检讨\n处理结果:已向业主致歉"
+    assert labelled(text) == {
+        "inquiry": "监控显示属实",
+        "cause": "当班人员情绪失控",
+        "solution": "停岗培训、书面检讨",
+        "result": "已向业主致歉",
+    }
+
+
+@pytest.mark.parametrize(
+    ("mail", "answer"), [("同意", True), ("可以。", True), ("不同意,我等不了", False), ("再说吧", None), ("", None)]
+)
+def test_only_a_plain_yes_is_consent(mail: str, answer: bool | None) -> None:
+    assert consent(mail) is answer
+
+
+@pytest.mark.parametrize(
+    ("mail", "what"),
+    [
+        ("怎么还没人来修?", "chase"),
+        ("都过了三天了,至今没有结果", "chase"),
+        ("麻烦催一下", "chase"),
+        ("我要撤回投诉", "withdraw"),
+        ("已经好了,不用处理了", "withdraw"),
+        ("请换一家维修队来修", "others"),
+        ("请另找别人修", "others"),
+    ],
+)
+def test_what_customers_say(mail: str, what: str) -> None:
+    assert customer_says(mail, what)
+
+
+@pytest.mark.parametrize("mail", ["我不会撤回投诉的", "请尽快处理", "谢谢"])
+def test_nobody_withdraws_by_accident(mail: str) -> None:
+    assert not customer_says(mail, "withdraw")
+
+
+def test_thanks_alone_ask_nothing() -> None:
+    assert only_thanks("好的,谢谢!") and only_thanks("收到,辛苦了")
+    assert not only_thanks("谢谢,请问什么时候来修?") and not only_thanks("谢谢,另外北门的灯也坏了")
+
+
+def test_greetings_and_signatures_are_not_speech() -> None:
+    assert spoken("尊敬的客服中心:您好!\n灯修好了。\n此致\n敬礼") == "灯修好了。"
+
+
+@pytest.mark.parametrize("piece", ["收到,", "已处理:", "转", "原因:", "您好", " ", "同意\n"])
+def test_long_mails_are_read_in_linear_time(piece: str) -> None:
+    begun = time.perf_counter()
+    for read in (commands, labelled, only_thanks, consent):
+        read(piece * 100_000)
+    assert time.perf_counter() - begun < 3

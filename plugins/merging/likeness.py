@@ -1,0 +1,40 @@
+"""How much two short texts are alike: shared character pairs of the folded words, without numbers and courtesy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from kefud.api import find_houses, fold
+
+_NOISE = re.compile(
+    r"您好|你好|客服中心?|物业公司?|小区|业主|请问|请|谢谢|感谢|尽快|麻烦|反映|投诉|报修|希望|建议|我们?|你们|昨天|今天|前天|上次|再次|已经|一直|"
+    r"KF[0-9]{8}-[0-9]{4}|[^\u4e00-\u9fffa-z]+",
+    re.I,
+)
+
+
+def pairs(text: str) -> frozenset[str]:
+    """The character pairs of what a text is about."""
+    words = _NOISE.sub(" ", fold(text)).split()
+    return frozenset(word[i : i + 2] for word in words for i in range(max(len(word) - 1, 1)))
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """0 for nothing in common, 1 for the same words; a short text inside a long one counts by the shorter (overlap)."""
+    if not one or not other:
+        return 0.0
+    shared = len(one & other)
+    dice = 2 * shared / (len(one) + len(other))
+    overlap = shared / min(len(one), len(other))
+    return (dice + overlap) / 2 if min(len(one), len(other)) >= 3 else dice
+
+
+def places(text: str) -> frozenset[str]:
+    """Buildings, units and houses named in a text."""
+    return frozenset(mention.id for mention in find_houses(text))
+
+
+def near(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether a place of the one lies in a place of the other: 8-2 in 8."""
+    return any(a == b or a.startswith(b + "-") or b.startswith(a + "-") for a in one for b in other)

@@ -1,0 +1,155 @@
+"""The merging rule: the same matter again joins its ticket; many households with one matter are a group (S0-3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from kefud.api import (
+    Classify,
+    Decision,
+    Effect,
+    Merge,
+    Occasion,
+    Opened,
+    Relate,
+    Related,
+    Remark,
+    Site,
+    Ticket,
+    due,
+    normalise_phone,
+)
+
+from .likeness import likeness, near, pairs, places
+
+CLOSED = ("closed", "archived", "declined", "merged", "withdrawn")
+SAME_SORTS = frozenset({"complaint", "repair", "suggestion", "consultation"})
+
+
+class Merging:
+    """Asked about every new ticket with its possible relations."""
+
+    name = "merging"
+
+    def __init__(self, site: Site, settings: Mapping[str, Any]) -> None:
+        self.site = site
+        self.same = float(settings.get("same", 0.34))
+        self.same_other_category = float(settings.get("same_other_category", 0.6))
+        self.anonymous = float(settings.get("anonymous", 0.6))
+        self.group = float(settings.get("group", 0.25))
+        self.group_elsewhere = float(settings.get("group_elsewhere", 0.4))
+        self.households = int(settings.get("households", 3))
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        return self._opened(ticket, occasion) if isinstance(occasion, Opened) else ()
+
+    def _opened(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
+        start = ticket.started_at or occasion.message.received_at
+        words = pairs(ticket.summary or ticket.subject)
+        known = occasion.similar if ticket.origin == "anonymous" else occasion.related
+        recent = [r for r in known if self._in_window(r.started_at, start) and r.number != ticket.number]
+        target = self._target(ticket, words, recent)
+        if target is not None:
+            yield from self._again(ticket, target)
+            return
+        yield from self._linked(ticket, words, recent)
+        yield from self._many(ticket, words, [r for r in occasion.similar if self._in_window(r.started_at, start)])
+
+    def _in_window(self, one: datetime, other: datetime) -> bool:
+        first, second = sorted((one, other))
+        return second <= due(first, self.site.term("duplicate_window"), self.site.calendar)
+
+    # the same matter again
+
+    def _target(self, ticket: Ticket, words: frozenset[str], recent: list[Related]) -> Related | None:
+        mine = [r for r in recent if r.status not in CLOSED and self._may_join(ticket, r)]
+        alike = [(likeness(words, pairs(r.summary)), r) for r in mine]
+        same = [(score, r) for score, r in alike if score >= self._needed(ticket, r)]
+        if same:
+            return max(same, key=lambda pair: (pair[0], pair[1].started_at))[1]
+        if ticket.has("customer_chased") and len(mine) == 1 and ticket.origin != "anonymous":
+            return mine[0] if ticket.category in ("general", mine[0].category) else None
+        return None
+
+    def _may_join(self, ticket: Ticket, other: Related) -> bool:
+        """The same household or sender, never another one's ticket; an emergency only an emergency's."""
+        if ticket.kind != other.kind and not {ticket.kind, other.kind} <= SAME_SORTS:
+            return False
+        if ticket.urgency == "emergency" and other.urgency != "emergency":
+            return False
+        if ticket.origin == "anonymous":
+            return not (other.phone or other.email or (other.house or "").count("-") == 2)
+        return _same_people(ticket, other)
+
+    def _needed(self, ticket: Ticket, other: Related) -> float:
+        if ticket.origin == "anonymous":
+            named = places(f"{ticket.subject} {ticket.summary}"), places(other.summary)
+            return self.anonymous if near(*named) else 2.0 if any(named) else self.anonymous + 0.15
+        return self.same if ticket.category == other.category else self.same_other_category
+
+    def _again(self, ticket: Ticket, target: Related) -> Iterator[Decision]:
+        effects = [f"duplicate_of:{target.number}"]
+        if ticket.has("customer_chased"):
+            effects.append("customer_chased")
+        yield Effect(tuple(effects), rule="S0-3.2", why="同一户同一事项,七日内再次反映")
+        yield Remark(f"与{target.number}为同一事项,并入该单;来件中的新要求一并办理", rule="S0-3.2")
+        yield Merge(target.number, rule="S0-3.2", why="同一户、同一事项,在并案期限内")
+
+    # matters that have to do with each other
+
+    def _linked(self, ticket: Ticket, words: frozenset[str], recent: list[Related]) -> Iterator[Decision]:
+        alike = [r for r in recent if likeness(words, pairs(r.summary)) >= self.same]
+        near_enough = [r for r in alike if self._is_linkable(ticket, r)]
+        if near_enough:
+            numbers = tuple(r.number for r in near_enough)
+            yield Relate(numbers, rule="S0-3.2", why="同一户此前的相近事项")
+            closed = [r.number for r in near_enough if r.status in CLOSED]
+            if closed:
+                yield Remark(f"此前{'、'.join(closed)}已办结,本次另立新单", rule="S0-3.2")
+
+    def _is_linkable(self, ticket: Ticket, other: Related) -> bool:
+        return ticket.category == other.category or _same_people(ticket, other)
+
+    def _many(self, ticket: Ticket, words: frozenset[str], similar: list[Related]) -> Iterator[Decision]:
+        """Three or more households with one matter in the term: told to the superior, the tickets linked (§2, D13)."""
+        if ticket.kind not in ("complaint", "repair", "suggestion"):
+            return
+        same = [r for r in similar if r.category == ticket.category and self._is_same_trouble(ticket, words, r)]
+        others = {_household(r.house, r.phone, r.email, r.number) for r in same}
+        mine = _household(ticket.house, ticket.requester.phone, ticket.requester.email, "")
+        others.discard(mine)
+        if same and len(others) + 1 >= self.households:
+            yield Classify(important=True, rule="S0-4.2.1", why=f"七日内{len(others) + 1}户反映同一事项")
+            yield Effect(("group_complaint", "report_up:cs_supervisor"), rule="S0-4.2.1", why="多户反映同一事项")
+            yield Relate(tuple(r.number for r in same), rule="S0-3.2", why="多户反映同一事项")
+
+
+    def _is_same_trouble(self, ticket: Ticket, words: frozenset[str], other: Related) -> bool:
+        """The same words in the same building; where no building is named the words alone must be very alike."""
+        score = likeness(words, pairs(other.summary))
+        one, two = _buildings(ticket.house, ticket.summary), _buildings(other.house, other.summary)
+        return score >= (self.group if one & two else self.group_elsewhere)
+
+
+def _same_people(ticket: Ticket, other: Related) -> bool:
+    if ticket.house and other.house and ticket.house != other.house:
+        return near((ticket.house,), (other.house,)) and _same_contact(ticket, other)
+    if ticket.house and ticket.house == other.house and ticket.house.count("-") == 2:
+        return True
+    return _same_contact(ticket, other)
+
+
+def _same_contact(ticket: Ticket, other: Related) -> bool:
+    phone = normalise_phone(ticket.requester.phone)
+    email = ticket.requester.email.lower()
+    return bool(phone and phone == normalise_phone(other.phone)) or bool(email and email == other.email.lower())
+
+
+def _buildings(house: str | None, text: str) -> frozenset[str]:
+    return frozenset(place.split("-")[0] for place in (*places(text), *filter(None, (house,))))
+
+
+def _household(house: str | None, phone: str, email: str, number: str) -> str:
+    return house or phone or email.lower() or number

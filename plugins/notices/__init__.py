@@ -1,0 +1,180 @@
+"""Passing on in writing: the numbered 工作联系单, the complaint form, alarms for emergencies, reports of important matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from kefud.api import (
+    AddTask,
+    Decision,
+    Draw,
+    Effect,
+    Heard,
+    Move,
+    Moved,
+    Notice,
+    Notify,
+    Occasion,
+    Opened,
+    Rule,
+    SetFields,
+    Site,
+    Ticket,
+    Write,
+    chinese,
+    hookimpl,
+)  # fmt: skip
+
+from .recipients import Recipients, said_by_customer
+
+ALARMED = ("duty_officer", "property_company", "cs_supervisor")
+CIRCULATED = ("cs_clerk", "cs_specialist", "receptionist")
+
+
+class Notices:
+    """What goes out in writing when a matter is opened, passed on, or taken up again."""
+
+    name = "notices"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.recipients = Recipients(site)
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        match occasion:
+            case Opened() if ticket.status in ("registered", "triaged", "need_approval"):
+                return self._opened(ticket, occasion.at)
+            case Heard() if ticket.is_open and ticket.urgency == "emergency" and "duty_officer" not in ticket.notify:
+                return self._worse(ticket, occasion.at)
+            case Moved(to="reopened"):
+                return self._reopened(ticket, occasion.at)
+            case Moved(to="triaged") if ticket.status == "triaged" and occasion.came_from != "registered":
+                return self._passed_on(ticket, occasion.at)
+        return ()
+
+    def _opened(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        yield from self._alarm(ticket, at)
+        if ticket.kind == "complaint":
+            yield Draw("opinion_form", _form(ticket), rule="S1-9.1", why="投诉填写顾客意见处理单")
+        if ticket.kind == "praise":
+            yield from self._praise(ticket)
+        if ticket.has("circulation"):
+            yield from self._circulate(ticket)
+        yield from self._inform(ticket)
+        if ticket.status == "triaged" and ticket.kind != "praise":
+            yield from self._send(ticket, at)
+
+    def _inform(self, ticket: Ticket) -> Iterator[Decision]:
+        """The adviser of the house (S4-1), and the clerk who keeps the archive (S1-5.5.3)."""
+        house = self.site.houses.get(ticket.house or "")
+        if house and house.adviser and not ticket.has("conflict_of_interest"):
+            text = f"您负责的{house.id}有新工单:{ticket.summary or ticket.subject}"
+            yield Write(house.adviser, "reports/alert", {"text": text}, key="adviser", rule="S4-1", why="告知专属服务顾问")
+        start = next((name.partition(":")[2] for name in ticket.effects if name.startswith("knowledge_entry_valid_from:")), "")
+        if start:
+            text = f"请将政策录入知识库并核实,自{start}起生效,此前不得对外答复:{ticket.summary}"
+            yield AddTask("knowledge", "cs_clerk", text, key="knowledge", rule="S1-5.5.3", why="统一口径")
+
+    def _worse(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        """A further message made it an emergency: those on site are told as if it had come so (S1-5.4.2)."""
+        yield from self._alarm(ticket, at)
+        on_site = ticket.changed(department="property_company", joint=())
+        yield from self.recipients.notices(on_site, at)
+
+    def _passed_on(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        if ticket.round in (ticket.fields.get("noticed_rounds") or ()):
+            return
+        yield from self._send(ticket, at)
+
+    def _reopened(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        if ticket.kind == "complaint":
+            yield Draw("opinion_form", _form(ticket), rule="S3-2.5.4", why=f"第{ticket.round}轮,新单关联原单")
+        told = said_by_customer(ticket)
+        again = [_with(notice, told) for notice in self.recipients.notices(ticket, at, again=True)]
+        yield from again
+        yield _noted(ticket)
+        if not again:
+            text = f"回访不满意,进入第{ticket.round}轮,请重新处理:{told or ticket.summary}"
+            yield AddTask("rework", ticket.handler or "cs_specialist", text, key=f"rework:{ticket.round}", rule="S3-2.5.4")
+
+    def _send(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        notices = list(self.recipients.notices(ticket, at))
+        yield from notices
+        if notices:
+            yield _noted(ticket)
+            yield Move("assigned", rule="S0-4.2.1", why="已开具工作联系单")
+
+    def _alarm(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        plan = ticket.fields.get("emergency_plan") or ""
+        if ticket.urgency == "emergency":
+            yield Effect(("report_up:cs_supervisor",), rule="S1-5.4.2", why="紧急事件立即上报")
+            yield Notify(ALARMED, "reports/emergency", {"plan": plan}, rule="S1-5.4.2", why="紧急事件不排队,任何时间立即通知")
+            return
+        marked = [name.removeprefix("report_up:") for name in ticket.effects if name.startswith("report_up:")]
+        told = tuple(dict.fromkeys((*(superiors(ticket) if ticket.important else ()), *_not_accused(ticket, marked))))
+        if told:
+            yield Effect(tuple(f"report_up:{role}" for role in told), rule="S0-4.2.1", why="重要事项立即上报")
+            yield Notify(told, "reports/important", {"reasons": _why_important(ticket)}, rule="S0-4.2.1")
+
+    def _praise(self, ticket: Ticket) -> Iterator[Decision]:
+        praised = str(ticket.fields.get("praised") or ticket.department or "")
+        if praised and praised != "cs_center":
+            why = f"表扬转达{chinese(praised)}"
+            yield Effect((f"praise_forward:{praised}",), rule="S1-4.3.5", why=why)
+            yield Write(praised, "reports/praise-forward", {"praised": praised}, key="praise", rule="S1-4.3.5", why=why)
+
+    def _circulate(self, ticket: Ticket) -> Iterator[Decision]:
+        start = str(ticket.fields.get("policy_from") or "")
+        for role in CIRCULATED:
+            if role != ticket.handler and self.site.role(role):
+                data = {"valid_from": start}
+                key = f"circulation:{role}"
+                yield Write(role, "reports/circulation", data, key=key, rule="S1-5.5.3", why="传阅,统一口径")
+
+
+def superiors(ticket: Ticket) -> tuple[str, ...]:
+    """Who is told of an important matter: the supervisor; the manager too from the second round and for grave ones."""
+    if ticket.has("conflict_of_interest"):
+        return ("leader_in_charge",) if "cs_manager" in str(ticket.fields.get("accused") or "") else ("cs_manager",)
+    grave = ticket.round > 1 or ticket.dispute or ticket.has("major_quality")
+    return ("cs_supervisor", "cs_manager") if grave else ("cs_supervisor",)
+
+
+def _not_accused(ticket: Ticket, roles: list[str]) -> list[str]:
+    """Nobody is told of a complaint about themselves (catalogue D27)."""
+    return [] if ticket.has("conflict_of_interest") else roles
+
+
+def _why_important(ticket: Ticket) -> list[str]:
+    reasons = {
+        "第" + str(ticket.round) + "轮处理": ticket.round > 1,
+        "重大质量问题": ticket.has("major_quality"),
+        "群诉": ticket.has("group_complaint"),
+        "纠纷或索赔": ticket.dispute,
+        "政府来文": ticket.origin == "government",
+    }
+    return [word for word, true in reasons.items() if true] or ["列为重要事项"]
+
+
+def _form(ticket: Ticket) -> dict[str, object]:
+    """What the complaint form knows beyond the ticket: its predecessor, and what the customer said then (S3-2.5.4)."""
+    if ticket.round == 1:
+        return {"round": 1}
+    previous = ticket.document("opinion_form")
+    return {"round": ticket.round, "previous": previous.number if previous else "", "reason": said_by_customer(ticket)}
+
+
+def _with(notice: Notice, told: str) -> Notice:
+    return replace(notice, content=f"{notice.content}\n回访时业主反映:{told}".strip()) if told else notice
+
+
+def _noted(ticket: Ticket) -> SetFields:
+    rounds = [*(ticket.fields.get("noticed_rounds") or ()), ticket.round]
+    return SetFields({"noticed_rounds": rounds}, rule="S1-4.3.6", why="本轮已开具联系单")
+
+
+@hookimpl
+def register_rules(site: Site) -> list[Rule]:
+    return [Notices(site)]

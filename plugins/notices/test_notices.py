@@ -1,0 +1,208 @@
+"""Who is told in writing, what the notice says, and what it keeps to itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kefud.api import (
+    Author,
+    Deadline,
+    Document,
+    Draw,
+    Heard,
+    Message,
+    Moved,
+    Notice,
+    Notify,
+    Opened,
+    Requester,
+    Site,
+    Ticket,
+    Write,
+)
+from kefud.config import load
+from kefud.desk.triage import Outcome, deliberate
+from kefud.testing import rule_contract
+
+from . import Notices
+
+TOML = """
+[[party]]
+id = "property_company"
+name = "样例物业服务有限公司"
+kind = "property_company"
+addresses = ["wuye@property.example.com"]
+
+[[party]]
+id = "contractor-a"
+name = "示例防水维修队"
+kind = "contractor"
+
+[[party]]
+id = "contractor-b"
+name = "样本装饰维修队"
+kind = "contractor"
+
+[[role]]
+id = "cs_specialist"
+"""
+START = datetime.fromisoformat("2025-03-03T09:00:00+08:00")
+END = datetime.fromisoformat("2025-03-06T17:00:00+08:00")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "kefud.toml").write_text(TOML, "utf-8")
+    return load(tmp_path / "kefud.toml").site
+
+
+def opened(site: Site, **values: Any) -> Outcome:
+    given = {"handler": "cs_specialist", "status": "triaged", "text": "来件内容", "department": "property_company"}
+    ticket = Ticket(started_at=START, requester=Requester("何样板", "13800000201", "a@example.com"), **{**given, **values})
+    return deliberate(ticket, Opened(START, Message("mail", START)), [Notices(site)])
+
+
+def notices(outcome: Outcome) -> list[Notice]:
+    return [d for d in outcome.decisions if isinstance(d, Notice)]
+
+
+def forms(outcome: Outcome) -> list[str]:
+    return [d.form for d in outcome.decisions if isinstance(d, Draw)]
+
+
+def test_a_complaint_gets_its_form_and_a_notice_that_meets_the_eight_hours(site: Site) -> None:
+    clocks = (Deadline("notice_property", START, START, "S1-5.7.1"), Deadline("resolve", START, END, "S3-3.3.3"))
+    outcome = opened(site, kind="complaint", category="environment", deadlines=clocks)
+    [notice] = notices(outcome)
+    assert forms(outcome) == ["opinion_form"] and outcome.ticket.status == "assigned"
+    assert (notice.clock, notice.limit_rule, notice.finish_by) == ("notice_property", "S1-5.7.1", END)
+    assert notice.reply_by and notice.reply_by < END
+
+
+def test_a_suggestion_gets_a_notice_but_no_form(site: Site) -> None:
+    outcome = opened(site, kind="suggestion", category="facility")
+    assert len(notices(outcome)) == 1 and not forms(outcome)
+
+
+@pytest.mark.parametrize(
+    ("values", "masked"),
+    [
+        ({"kind": "complaint", "category": "attitude"}, True),
+        ({"kind": "repair", "category": "house_quality", "department": "contractor"}, False),
+        ({"kind": "repair", "category": "house_quality", "department": "contractor", "masked": True}, True),
+        ({"kind": "repair", "category": "facility", "text": "北侧路灯不亮"}, True),
+        ({"kind": "repair", "category": "facility", "text": "家里水龙头漏水"}, False),
+        ({"kind": "repair", "category": "facility", "urgency": "emergency"}, False),
+        ({"kind": "suggestion", "category": "environment"}, True),
+    ],
+)
+def test_the_contact_is_shown_only_to_those_who_need_it(site: Site, values: dict[str, Any], masked: bool) -> None:
+    assert notices(opened(site, **values))[0].mask is masked
+
+
+def test_insults_stay_out_of_the_notice(site: Site) -> None:
+    rude = {"insults": True, "quoted_insults": ["混蛋"]}
+    words = {"text": "你们这群混蛋,垃圾没人收", "summary": "垃圾未清运", "subject": "混蛋物业"}
+    outcome = opened(site, kind="complaint", fields=rude, **words)
+    [notice] = notices(outcome)
+    assert notice.content == "垃圾未清运" and notice.subject == ""
+
+
+def test_a_masked_notice_tells_the_facts_and_nothing_of_the_writer(site: Site) -> None:
+    text = (
+        "您好:\n我是5号楼1单元201的业主何样板,电话138-0000-0201。\n昨晚保安说话难听,还推了我一下。\n"
+        "另外请不要把我的电话告诉当事保安。\n何样板"
+    )
+    [notice] = notices(opened(site, kind="complaint", category="attitude", text=text))
+    assert notice.content == "昨晚保安说话难听,还推了我一下。"
+
+
+def test_facts_in_the_sentence_with_the_name_are_kept(site: Site) -> None:
+    [notice] = notices(opened(site, kind="complaint", category="environment", text="我是何样板,楼道垃圾三天没清。"))
+    assert notice.content == "楼道垃圾三天没清。"
+
+
+def test_the_contractor_chosen_gets_the_order(site: Site) -> None:
+    chosen = {"contractor": "contractor-b"}
+    outcome = opened(site, kind="repair", category="house_quality", department="contractor", fields=chosen)
+    assert notices(outcome)[0].to == "contractor-b"
+
+
+def test_joint_departments_answer_before_we_must(site: Site) -> None:
+    agreed = Deadline("reply", START, START.replace(hour=16), "S0-4.1.3", agreed=True)
+    outcome = opened(site, kind="consultation", department="cs_center", joint=("clubhouse",), deadlines=(agreed,))
+    [notice] = notices(outcome)
+    assert (notice.to, notice.template, notice.reply_by) == ("clubhouse", "notices/joint", START.replace(hour=15))
+    assert outcome.ticket.status == "assigned"
+
+
+def test_emergencies_alarm_everybody_at_any_hour(site: Site) -> None:
+    outcome = opened(site, kind="repair", urgency="emergency", important=True, fields={"emergency_plan": "water_leak"})
+    alarm = next(d for d in outcome.decisions if isinstance(d, Notify))
+    assert alarm.roles == ("duty_officer", "property_company", "cs_supervisor") and alarm.template == "reports/emergency"
+    assert notices(outcome)[0].template == "notices/urgent-work-order" and outcome.ticket.has("report_up:cs_supervisor")
+
+
+def test_a_ticket_that_becomes_an_emergency_alarms_once(site: Site) -> None:
+    ticket = Ticket(kind="repair", urgency="emergency", status="assigned", department="property_company", text="水漫到楼道")
+    heard = Heard(START, Message("mail", START), Author("requester"))
+    outcome = deliberate(ticket, heard, [Notices(site)])
+    assert [type(d) for d in outcome.decisions if isinstance(d, (Notify, Notice))] == [Notify, Notice]
+    assert not deliberate(outcome.ticket, heard, [Notices(site)]).decisions
+
+
+def test_serious_quality_goes_to_engineering_with_the_question_of_liability(site: Site) -> None:
+    clock = Deadline("notice_engineering", START, START.replace(hour=10), "S1-5.6.1")
+    values = {"kind": "complaint", "category": "house_quality", "effects": ("major_quality",), "department": "engineering"}
+    [notice] = notices(opened(site, deadlines=(clock,), **values))
+    assert notice.clock == "notice_engineering" and "责任单位" in notice.request
+
+
+def test_praise_is_passed_on_without_a_notice(site: Site) -> None:
+    outcome = opened(site, kind="praise", department="cs_center", fields={"praised": "property_company"})
+    letter = next(d for d in outcome.decisions if isinstance(d, Write))
+    assert not notices(outcome) and letter.template == "reports/praise-forward"
+    assert outcome.ticket.has("praise_forward:property_company")
+
+
+def test_the_adviser_of_the_house_is_told(tmp_path: Path) -> None:
+    text = '[[house]]\nid = "3-2-501"\nadviser = "adviser"\n'
+    (tmp_path / "kefud.toml").write_text(text, "utf-8")
+    outcome = opened(load(tmp_path / "kefud.toml").site, house="3-2-501", department="cs_center")
+    assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["adviser"]
+
+
+def test_a_complaint_about_the_manager_is_not_reported_to_the_manager(site: Site) -> None:
+    effects = ("conflict_of_interest", "report_up:cs_supervisor")
+    values = {"kind": "complaint", "important": True, "department": "cs_center", "fields": {"accused": "cs_manager"}}
+    assert opened(site, effects=effects, **values).ticket.notify == ("leader_in_charge",)
+
+
+def test_matters_of_our_own_office_need_no_notice(site: Site) -> None:
+    assert not opened(site, kind="consultation", department="cs_center").decisions
+
+
+def test_a_new_round_links_the_old_form_and_tells_the_department_why(site: Site) -> None:
+    fields = {"visit_reason": "第二天又不亮了", "noticed_rounds": [1]}
+    old = Document("opinion_form", number="客诉2025-001")
+    ticket = Ticket(kind="complaint", status="reopened", round=2, department="property_company", text="路灯不亮").changed(
+        documents=(old,), fields=fields
+    )
+    outcome = deliberate(ticket, Moved(START, "visiting", "reopened"), [Notices(site)])
+    form = next(d for d in outcome.decisions if isinstance(d, Draw))
+    assert form.data["previous"] == "客诉2025-001"
+    assert "第二天又不亮了" in notices(outcome)[0].content and outcome.ticket.status == "reopened"
+
+
+def test_a_letter_to_an_authority_waits_for_the_manager(tmp_path: Path) -> None:
+    (tmp_path / "kefud.toml").write_text('[[party]]\nid = "street"\nkind = "government"\n', "utf-8")
+    outcome = opened(load(tmp_path / "kefud.toml").site, kind="complaint", department="street")
+    assert notices(outcome)[0].sign == "cs_manager"
+
+
+def test_the_rule_keeps_the_contract(site: Site) -> None:
+    rule_contract(Notices(site))

@@ -1,0 +1,288 @@
+"""Facts in a message: who writes, from which house, how to reach them, and the dates and numbers that stand in it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from kefud.api import (
+    ORIGINS,
+    House,
+    HouseMention,
+    Message,
+    Party,
+    Requester,
+    Site,
+    find_houses,
+    find_phones,
+    find_when,
+    fold,
+    normalise_house,
+    normalise_phone,
+    number,
+    own_house,
+)  # fmt: skip
+
+_LISTS = tomllib.loads((Path(__file__).parent / "names.toml").read_text("utf-8"))
+SURNAMES = frozenset(_LISTS["surnames"])
+NOT_NAMES, AUTHORITIES, FORBIDDEN, VAGUE = (
+    tuple(_LISTS[name].split()) for name in ("not_names", "authorities", "forbidden", "vague")
+)
+
+_NAME = r"([\u4e00-\u9fff]{2,4}?)"
+_END = r"(?=[^\u4e00-\u9fff]|电话|手机|联系|反映|先生|女士|反应|来电|来信|向|您好|你好|$)"
+_INTRODUCED = re.compile(
+    r"(?:我叫|我是(?!业主)|本人(?:叫|是|姓名)?|(?<![全体各位广大多数名个])业主(?:是|为|叫|姓名)?|住户(?!们)|姓名|联系人|署名|签名"
+    rf"|(?:反映|投诉|报修|来信|写信)人|名字(?:叫|是)?)[: ]{{0,2}}{_NAME}(?:先生|女士|小姐)?{_END}"
+)
+_BEFORE_PHONE = re.compile(
+    rf"(?:^|[^\u4e00-\u9fff]){_NAME}(?:先生|女士)?[ ,(:]{{0,3}}(?:电话|手机|联系电话|tel|电|手机号)?[: ]{{0,2}}"
+    r"(?:\+?86)?1[3-9][0-9]",
+    re.M,
+)
+_ALONE = re.compile(
+    rf"^[ ]*(?:[-—]{{0,2}}|业主|住户|此致|敬礼|敬上|[:])[ :,]*{_NAME}"
+    r"(?:先生|女士|敬上|上|呈|谨启|启|谨上|签名)?[ 。]*$"
+)
+_POLITE = re.compile(r"^([\u4e00-\u9fff])(先生|女士|小姐|阿姨|大爷|老师|师傅|太太)$")
+_NOTICE_NO = re.compile(
+    r"([\u4e00-\u9fff]{1,10})[ ]?[〔\[【((﹝(]\s?((?:19|20)[0-9]{2})\s?(?:年)?[〕\]】))﹞)]\s?(?:第|字第)?\s?([0-9]{1,5})\s?号"
+)
+_BRACKETED_YEAR = re.compile(r"[〔\[【((﹝(]\s?(?:19|20)[0-9]{2}")
+_LEADING = re.compile(
+    r"^.*(?:根据|依据|按照|贵司|我司|贵中心|贵公司|关于|编号|文号|单号|联系单|见|附件?|收到|函|的|号|件|及|和|与)(?=[\u4e00-\u9fff])"
+)
+_LETTER_DATE = re.compile(
+    r"(?:(20[0-9]{2}|二[〇零○0][一二三四五六七八九〇零]{2})\s?[年./-]\s?)?"
+    r"([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s?[月./-]\s?([0-9]{1,2}|[一二三四五六七八九十廿]{1,3})\s?[日号]?\s*$"
+)
+_VALID_FROM = re.compile(r"(?:自|从|于|定于|将于|拟于|拟自)(.{4,20}?)(?:起|开始|正式|执行|施行|实行|生效|实施|推出|启用)")
+_START_WORD = re.compile(r"(?:起|开始)?(?:正式)?(?:执行|施行|实行|生效|实施|启用|推出)|起$")
+_AGREED = re.compile(r"约定|约好|说好|商定|讲好|约在|约于|预约|答应|承诺|保证|同意")
+_BROKEN = re.compile(r"没|未|迟迟|爽约|不来")
+_REPLY = re.compile(r"回电|回复|答复|回话|回音|致电|联系|告知|复电|反馈|给(?:他|她|业主|客户|对方|我)(?:打|回)|电话|回访|复")
+_SOLVE = re.compile(r"修好|修复|解决|处理(?:完|好)|完工|完成|办结|办好|恢复|上门|维修|处理|来修|清理|更换|到场")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose message it is: the word for the ticket, and the party where one is known."""
+
+    word: str
+    party: Party | None = None
+
+
+def origin_of(site: Site, email: str) -> Origin:
+    """Owner, a party by its address, or our own staff (RULES §2)."""
+    party = site.party_of(email)
+    if party is not None:
+        word = party.id if party.id in ORIGINS else party.kind
+        return Origin(word if word in ORIGINS else "internal", party)
+    if email and (site.role_of(email) or site.is_own(email)):
+        return Origin("internal")
+    return Origin("owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who is concerned and how to reach them, as far as the message and the register of houses tell."""
+
+    requester: Requester
+    house: str | None
+    written_phone: str
+    registered_phone: str
+    exact: bool
+    own: bool
+
+    @property
+    def proposed(self) -> str:
+        """A number that differs from the registered one, to be confirmed by a clerk (S2-1.A1)."""
+        differs = self.written_phone and self.registered_phone and self.written_phone != self.registered_phone
+        return self.written_phone if differs else ""
+
+
+def contact_of(message: Message, text: str, site: Site, origin: Origin) -> Contact:
+    """Name, phone, house from the text, the caller's number, the sender's address and the register (S1-5.4.4)."""
+    call = message.call
+    ours = {normalise_phone(site.hotline), call.callee if call and call.direction == "in" else ""}
+    other_end = {"in": "caller", "out": "callee"}.get(call.direction, "") if call else ""
+    written = next((p for p in find_phones(text) if p not in ours), "")
+    caller = getattr(call, other_end) if other_end else ""
+    email = "" if origin.party else message.sender.email
+    mention = _own_mention(message, text, site)
+    known = _registered(site, mention, (written, caller, email))
+    house, exact, own = _house(mention, known, text, site)
+    record = site.houses.get(house) if house else None
+    name = _name(message, text, record, origin)
+    registered = normalise_phone(record.phone) if record and own else ""
+    phone = caller or written or ("" if message.paper and not name else registered)
+    requester = Requester(name=name, phone=phone, email=message.sender.email)
+    return Contact(requester, house, written, registered, exact, own)
+
+
+def _own_mention(message: Message, text: str, site: Site) -> HouseMention | None:
+    if message.call and message.call.house:
+        id = normalise_house(message.call.house)
+        if id:
+            return HouseMention(id, message.call.house, (0, 0), id.count("-") == 2)
+    return own_house(text, site.houses)
+
+
+def _registered(site: Site, mention: HouseMention | None, contacts: tuple[str, ...]) -> House | None:
+    """The house registered with one of the contacts; of several the one that the mention names or lies in."""
+    for contact in contacts:
+        houses = site.houses_by_contact(contact)
+        if mention:
+            inside = [h for h in houses if h.id == mention.id or h.id.startswith(mention.id + "-")]
+            if inside:
+                return inside[0]
+        if len(houses) == 1:
+            return houses[0]
+    return None
+
+
+def _house(mention: HouseMention | None, known: House | None, text: str, site: Site) -> tuple[str | None, bool, bool]:
+    if mention and mention.exact:
+        return mention.id, True, True
+    if known:
+        return known.id, True, True
+    if mention:
+        return mention.id, False, True
+    places = find_houses(text, site.houses)
+    return (places[0].id, places[0].exact, False) if places else (None, False, False)
+
+
+def _name(message: Message, text: str, record: House | None, origin: Origin) -> str:
+    call = message.call
+    if call and call.customer:
+        return call.customer
+    if record and record.owner and record.owner in text:
+        return record.owner
+    if found := written_name(text):
+        return found
+    if origin.party:
+        return message.sender.name
+    if message.sender.name and "@" not in message.sender.name:
+        return message.sender.name
+    return record.owner if record and not message.paper else ""
+
+
+def written_name(text: str) -> str:
+    """The name a writer gives: introduced (我是…), before a telephone number, or alone on one of the last lines."""
+    folded = fold(text)
+    for pattern in (_INTRODUCED, _BEFORE_PHONE):
+        for match in pattern.finditer(folded):
+            if is_name(match[1]):
+                return text[match.start(1) : match.end(1)]
+    for start, line in _last_lines(text, folded, 4):
+        alone = _ALONE.match(line)
+        if alone and is_name(alone[1]):
+            return text[start + alone.start(1) : start + alone.end(1)]
+    return _name_after_house(text, folded)
+
+
+def _name_after_house(text: str, folded: str) -> str:
+    for mention in find_houses(text):
+        next_words = re.match(rf"[ ,:的]{{0,2}}(?:业主|住户|室|房)?[ ,:]{{0,2}}{_NAME}{_END}", folded[mention.span[1] :])
+        if next_words and is_name(next_words[1]) and len(next_words[1]) <= 3:
+            start = mention.span[1] + next_words.start(1)
+            return text[start : start + len(next_words[1])]
+    return ""
+
+
+def _last_lines(text: str, folded: str, most: int) -> Iterator[tuple[int, str]]:
+    lines, start = [], 0
+    for line in folded.split("\n"):
+        if line.strip():
+            lines.append((start, line))
+        start += len(line) + 1
+    yield from reversed(lines[-most:] if len(lines) > 1 else [])
+
+
+def is_name(text: str) -> bool:
+    """Whether two to four characters look like a person's name."""
+    if _POLITE.match(text):
+        return text[0] in SURNAMES
+    return 2 <= len(text) <= 4 and text[0] in SURNAMES and not any(word in text for word in NOT_NAMES)
+
+
+def notice_numbers(text: str) -> tuple[str, ...]:
+    """Document numbers such as 物联〔2025〕018号 in the form 〔〕, each once; brackets of all sorts are read (S1-5.7.3)."""
+    found = []
+    for match in _NOTICE_NO.finditer(text) if _BRACKETED_YEAR.search(text) else ():
+        prefix = _LEADING.sub("", match[1])
+        if prefix and prefix != "客联":
+            found.append(f"{prefix}〔{match[2]}〕{match[3]}号")
+    return tuple(dict.fromkeys(found))
+
+
+def letter_date(text: str, opened: datetime) -> date | None:
+    """The date on one of the last lines of a letter; without a year the last such day before the opening."""
+    for _, line in _last_lines(text, fold(text), 3):
+        match = _LETTER_DATE.search(line.strip())
+        if match and (month := number(match[2])) and (day := number(match[3])):
+            years = (number(match[1]),) if match[1] else (opened.year, opened.year - 1)
+            for year in years:
+                found = _date(year, month, day)
+                if found and (match[1] or found <= opened.date()):
+                    return found
+    return None
+
+
+def _date(year: int | None, month: int, day: int) -> date | None:
+    try:
+        return date(year or 0, month, day)
+    except ValueError:
+        return None
+
+
+def policy_start(text: str, at: datetime, site: Site) -> date | None:
+    """The day from which a policy holds: 自2025年3月15日起执行 (S1-5.5.3)."""
+    for match in _VALID_FROM.finditer(fold(text)):
+        found = find_when(text[match.start(1) : match.end()], at, site.calendar)
+        if found:
+            return _first_named_day(text[match.start(1) : match.end(1)], found[0][0], at)
+    for line in text.split("\n"):
+        if _START_WORD.search(line):
+            found = find_when(line, at, site.calendar)
+            if found:
+                return found[0][0].date()
+    return None
+
+
+def _first_named_day(words: str, found: datetime, at: datetime) -> date:
+    """The day as named: find_when moves a closed day to the next open one, a start date stays where it is."""
+    numeral = r"([0-9]{1,2}|[一二三四五六七八九十廿]{1,3})"
+    match = re.search(rf"{numeral}\s?月\s?{numeral}", fold(words))
+    if match:
+        named = _date(found.year, number(match[1]) or 0, number(match[2]) or 0)
+        return named or found.date()
+    return found.date()
+
+
+def agreed_times(text: str, at: datetime, site: Site, *, within: timedelta) -> tuple[datetime | None, datetime | None]:
+    """Times agreed with the owner: for an answer, and for the thing to be done (S0-4.1.3, S4-2.4.1)."""
+    reply = promise = None
+    if not _AGREED.search(fold(text)):
+        return reply, promise
+    for sentence in re.split(r"[。!?！？；;\n]", text):
+        folded = fold(sentence)
+        word = _AGREED.search(folded)
+        if not word or _BROKEN.search(folded, word.start()):
+            continue
+        for instant, (start, end) in find_when(sentence, at, site.calendar):
+            if start < word.start() or not at < instant <= at + within:
+                continue
+            tail = folded[end : end + 14]
+            if _REPLY.search(tail) and not re.match(r"(?:之?前|内)?(?:派人|安排|师傅)?上门", tail):
+                reply = reply or instant
+            elif _SOLVE.search(tail):
+                promise = promise or instant
+            else:
+                reply = reply or instant
+            break
+    return reply, promise

@@ -1,0 +1,188 @@
+"""Word lists as data, found in one pass over a text: literal words, alternatives and gaps, no backtracking.
+
+A word may hold ``(a|b|)`` for alternatives and ``…`` for a gap of a few characters within a sentence: ``电梯…(困|关在)``.
+A word inside a longer word of the same family is not counted: 投诉 in 投诉电话, 客服 in 物业客服.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+from kefud.api import fold
+
+GAP = 14
+"""How many characters "…" may stand for."""
+
+LONGEST_TAIL = 8
+"""How long what follows a gap may be, at most."""
+
+_SENTENCE_END = re.compile(r"[。!?;\n]")
+_CLAUSE_END = re.compile(r"[。!?;,:、\n(]")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An entry of the lists: its table "family.name", its weight, and what must follow its beginning."""
+
+    group: str
+    family: str
+    weight: float
+    tail: tuple[re.Pattern[str], ...]
+
+
+class Hit(NamedTuple):
+    """A word found: where it begins and ends, where each of its parts lies, and how many characters they have."""
+
+    word: Word
+    start: int
+    end: int
+    spans: tuple[tuple[int, int], ...]
+    length: int
+
+
+class Reading:
+    """The words found in one text, by table."""
+
+    def __init__(self, text: str, hits: Iterable[Hit], sentence_ends: list[int]) -> None:
+        self.text = text
+        self._hits: dict[str, list[Hit]] = defaultdict(list)
+        self._families: dict[str, list[Hit]] = defaultdict(list)
+        for hit in hits:
+            self._hits[hit.word.group].append(hit)
+            self._families[hit.word.family].append(hit)
+        self._sentence_ends = sentence_ends
+        self._clause_ends = [m.start() for m in _CLAUSE_END.finditer(text)]
+
+    def of(self, group: str) -> list[Hit]:
+        """The hits of a table in the order of the text."""
+        return self._hits.get(group, [])
+
+    def family(self, name: str) -> list[Hit]:
+        return self._families.get(name, [])
+
+    def weight(self, group: str) -> float:
+        """The sum of the weights of a table, each word counted once."""
+        best: dict[str, float] = {}
+        for hit in self.of(group):
+            best[self.text[hit.start : hit.end]] = hit.word.weight
+        return sum(best.values())
+
+    def sentence(self, place: int) -> int:
+        """The number of the sentence at ``place``."""
+        return bisect_left(self._sentence_ends, place)
+
+    def clause(self, place: int) -> int:
+        """The number of the clause at ``place``."""
+        return bisect_left(self._clause_ends, place)
+
+
+class Lexicon:
+    """All words of some tables, indexed by their first two characters."""
+
+    def __init__(self, tables: Mapping[str, Any]) -> None:
+        heads: dict[str, dict[int, dict[str, list[Word]]]] = {}
+        for group, weight, text in _entries(tables, ""):
+            first, *rest = text.split("…")
+            tail = tuple(re.compile("|".join(map(re.escape, _longest_first(part)))) for part in rest)
+            word = Word(group, group.partition(".")[0], weight, tail)
+            for head in _longest_first(first):
+                heads.setdefault(head[:2], {}).setdefault(len(head), {}).setdefault(head, []).append(word)
+        self._heads = {key: tuple(lengths.items()) for key, lengths in heads.items()}
+        self._singles = frozenset(key for key in heads if len(key) == 1)
+
+    def read(self, text: str) -> Reading:
+        """Every word of the lists in ``text`` (folded already), the longest where several cover a place."""
+        sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
+        return Reading(text, _longest(self._find(text, sentence_ends), len(text)), sentence_ends)
+
+    def _find(self, text: str, sentence_ends: list[int]) -> list[Hit]:
+        found: list[Hit] = []
+        look = self._heads.get
+        for at, pair in enumerate([text[at : at + 2] for at in range(len(text))]):
+            lengths = look(pair)
+            if lengths is not None and not (pair[0].isdigit() and at and text[at - 1].isdigit()):
+                for length, words in lengths:
+                    head = text[at : at + length]
+                    if head in words:
+                        _add(found, words[head], text, at, at + length, sentence_ends)
+        for character in self._singles.intersection(text):
+            ((_, words),) = self._heads[character]
+            for match in re.finditer(re.escape(character), text):
+                _add(found, words[character], text, match.start(), match.end(), sentence_ends)
+        return found
+
+
+def _add(found: list[Hit], words: list[Word], text: str, at: int, end: int, sentence_ends: list[int]) -> None:
+    for word in words:
+        if not word.tail:
+            found.append(Hit(word, at, end, ((at, end),), end - at))
+        elif spans := _follow(text, end, word.tail, sentence_ends):
+            length = end - at + sum(b - a for a, b in spans)
+            found.append(Hit(word, at, spans[-1][1], ((at, end), *spans), length))
+
+
+def _follow(
+    text: str, end: int, tail: tuple[re.Pattern[str], ...], sentence_ends: list[int]
+) -> tuple[tuple[int, int], ...]:
+    following = bisect_left(sentence_ends, end)
+    limit = sentence_ends[following] if following < len(sentence_ends) else len(text)
+    spans = []
+    for part in tail:
+        match = part.search(text, end, min(end + GAP + LONGEST_TAIL, limit))
+        if match is None or match.start() > end + GAP:
+            return ()
+        spans.append(match.span())
+        end = match.end()
+    return tuple(spans)
+
+
+def _longest(found: list[Hit], size: int) -> Iterator[Hit]:
+    """The hits that are not wholly inside longer ones of their family, each once."""
+    families: dict[str, list[Hit]] = defaultdict(list)
+    for hit in found:
+        families[hit.word.family].append(hit)
+    for hits in families.values():
+        yield from _longest_of(hits, size) if len(hits) > 1 else hits
+
+
+def _longest_of(hits: list[Hit], size: int) -> Iterator[Hit]:
+    places = [0] * size
+    for _, _, _, spans, length in hits:
+        for start, end in spans:
+            for place in range(start, end):
+                if places[place] < length:
+                    places[place] = length
+    seen = set()
+    for hit in hits:
+        word, at, to, spans, length = hit
+        key = (word.group, at, to)
+        if key not in seen and any(min(places[start:end]) <= length for start, end in spans):
+            seen.add(key)
+            yield hit
+
+
+def _entries(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, float, str]]:
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from _entries(value, f"{path}.{key}" if path else key)
+        else:
+            for text in value:
+                yield path, float(key), text
+
+
+def _longest_first(part: str) -> list[str]:
+    return sorted({fold(text) for text in spellings(part)}, key=len, reverse=True)
+
+
+def spellings(text: str) -> list[str]:
+    """All spellings of a word with alternatives: ``(修|换)好`` → 修好, 换好. Alternatives within others raise ValueError."""
+    if re.search(r"\([^)]*\(|\([^)]*$|^[^(]*\)", text):
+        raise ValueError(f'"{text}": alternatives may hold neither "…" nor alternatives; write two words')
+    pieces = re.split(r"\(([^)]*)\)", text)
+    return ["".join(choice) for choice in product(*(p.split("|") if n % 2 else [p] for n, p in enumerate(pieces)))]

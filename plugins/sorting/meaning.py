@@ -1,0 +1,352 @@
+"""What a text means: kind, category, urgency and all marks, weighed from the words found in it (RULES §1, §2; D13–D15).
+
+A word counts less or not at all where it is denied (没有漏水), only supposed (如果着火), over (已修好) or another's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kefud.api import number
+
+from .lexicon import Hit, Lexicon, Reading
+
+CATEGORY_ORDER = (
+    "vacant_house", "attitude", "safety", "house_quality", "design", "environment", "facility", "personalisation",
+    "certificate", "utility_fee", "leasing", "fees", "handover", "sales_service", "sales_policy", "activity", "general",
+)  # fmt: skip
+WRONGS = ("environment", "safety", "attitude", "sales_service")
+"""Categories in which telling what is the case is already blaming."""
+PLAN_ORDER = ("fire", "gas", "lift_entrapment", "water_leak", "power", "injury")
+ASSERTED = ("complaint", "repair")
+DENIALS = ("anonymous", "confidential", "chase", "late")
+"""Marks whose words are denials themselves."""
+THREATS = ("press", "authority", "court")
+
+_HOUSEHOLDS = re.compile(
+    r"(?<![0-9.])([0-9]{1,3}|[一二三四五六七八九十百两]{1,4})(?:余|多|来)?(?:户|家业主|[位名个]业主|户人家|位邻居|家住户)"
+)
+_GREETING = re.compile(r"^[^\n。,]{0,16}(?::|您好|你们?好)", re.M)
+_TOGETHER = re.compile(r"我们|代表|联名|共同|一致|一起|集体|业主签|签名")
+
+
+@dataclass(slots=True)
+class Meaning:
+    """The findings about one text."""
+
+    scores: dict[str, float] = field(default_factory=dict)
+    categories: dict[str, float] = field(default_factory=dict)
+    kind: str = "consultation"
+    category: str = "general"
+    urgency: str = "normal"
+    plans: tuple[str, ...] = ()
+    marks: frozenset[str] = frozenset()
+    accused: str = ""
+    praised: str = ""
+    topics: frozenset[str] = frozenset()
+    broken: float = 0.0
+    bad: float = 0.0
+    haste: float = 0.0
+    insults: tuple[tuple[int, int], ...] = ()
+    quoted_insults: tuple[tuple[int, int], ...] = ()
+    why: str = ""
+
+    @property
+    def has_kind(self) -> bool:
+        """Whether the words say by themselves what kind it is, so that it can stand as a matter of its own."""
+        return max(self.scores.values(), default=0) >= 1.5
+
+    @property
+    def weight(self) -> float:
+        return self.categories.get(self.category, 0.0)
+
+
+class Examiner:
+    """Weighs readings of a lexicon."""
+
+    def __init__(self, lexicon: Lexicon, households: int = 3) -> None:
+        self.lexicon = lexicon
+        self.households = households
+
+    def examine(self, text: str, subject_end: int = 0) -> Meaning:
+        """The meaning of a folded text whose first ``subject_end`` characters are the subject line."""
+        reading = self.lexicon.read(text)
+        return _Weighing(reading, subject_end, self.households).result()
+
+
+class _Weighing:
+    def __init__(self, reading: Reading, subject_end: int, households: int) -> None:
+        self.reading = reading
+        self.subject_end = subject_end
+        self.households = households
+        self._negators: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for group, window in (("context.negation", 4), ("context.negation_near", 1)):
+            for hit in reading.of(group):
+                self._negators[reading.clause(hit.start)].append((hit.end, window))
+        self._supposed = self._first_places("context.hypothetical")
+        self._sentences = {
+            name: {reading.sentence(hit.start) for hit in reading.of(f"context.{name}")}
+            for name in ("past", "done", "again", "now", "prevention")
+        }
+        self._potential: dict[int, list[int]] = defaultdict(list)
+        for hit in reading.of("context.potential"):
+            self._potential[reading.clause(hit.start)].append(hit.end)
+
+    def _first_places(self, group: str) -> dict[int, int]:
+        places: dict[int, int] = {}
+        for hit in self.reading.of(group):
+            after = self.reading.text[hit.start : hit.end] == "的话"
+            places.setdefault(self.reading.sentence(hit.start), 0 if after else hit.start)
+        return places
+
+    # how a word is meant
+
+    def _denied(self, hit: Hit) -> bool:
+        return any(0 <= hit.start - end <= window for end, window in self._negators.get(self.reading.clause(hit.start), ()))
+
+    def _is_supposed(self, hit: Hit) -> bool:
+        place = self._supposed.get(self.reading.sentence(hit.start))
+        return place is not None and place <= hit.start
+
+    def _is_over(self, hit: Hit) -> bool:
+        sentence, found = self.reading.sentence(hit.start), self._sentences
+        if sentence in found["again"]:
+            return False
+        if sentence in found["done"]:
+            return not self._is_contrasted(hit, sentence)
+        return sentence in found["past"] and sentence + 1 in found["done"] and sentence + 1 not in found["again"]
+
+    def _is_contrasted(self, hit: Hit, sentence: int) -> bool:
+        """Whether a 但 stands between what was done and this word: 修好了,但墙面还是湿的."""
+        places = [c.start for c in self.reading.of("context.contrast") if self.reading.sentence(c.start) == sentence]
+        ends = [d.end for d in self.reading.of("context.done") if self.reading.sentence(d.start) == sentence]
+        return any(end <= place <= hit.start for place in places for end in ends)
+
+    def _is_past(self, hit: Hit) -> bool:
+        sentence, found = self.reading.sentence(hit.start), self._sentences
+        return sentence in found["past"] and sentence not in found["again"] and sentence not in found["now"]
+
+    def _is_feared(self, hit: Hit) -> bool:
+        ends = self._potential.get(self.reading.clause(hit.start), ())
+        return any(0 <= hit.start - end <= 8 for end in ends) or any(hit.start < end <= hit.end for end in ends)
+
+    def _is_guarded(self, hit: Hit) -> bool:
+        return self.reading.sentence(hit.start) in self._sentences["prevention"]
+
+    def _stands(self, hits: Iterable[Hit]) -> list[Hit]:
+        return [hit for hit in hits if not self._denied(hit)]
+
+    # weighing
+
+    def result(self) -> Meaning:
+        found = Meaning(marks=self._marks())
+        self._any_over = any(self._is_over(hit) for family in ("state", "plan") for hit in self.reading.family(family))
+        found.insults, found.quoted_insults = self._insults()
+        found.topics = frozenset(hit.word.group.partition(".")[2] for hit in self._stands(self.reading.family("topic")))
+        dangers, plans = self._emergencies()
+        found.broken = self._sum(
+            self._stands(self.reading.of("state.broken")), lambda h: 0.0 if self._is_supposed(h) or self._is_over(h) else 1.0
+        )
+        found.bad = self._sum(
+            self._stands(self.reading.of("state.bad")), lambda h: 0.0 if self._is_supposed(h) or self._is_over(h) else 1.0
+        )
+        found.scores = self._kinds(found)
+        found.categories = self._categories(found, plans)
+        found.category = self._best_category(found)
+        found.kind = self._best_kind(found, plans)
+        found.plans = tuple(p for p in PLAN_ORDER if p in plans) if found.kind != "praise" else ()
+        found.urgency = self._urgency(found, dangers)
+        found.accused, found.praised = self._parties(found)
+        return found
+
+    def _sum(self, hits: Iterable[Hit], factor: object = None) -> float:
+        best: dict[str, float] = {}
+        text = self.reading.text
+        for hit in hits:
+            weight = hit.word.weight * (factor(hit) if callable(factor) else 1.0)
+            if hit.start < self.subject_end:
+                weight *= 1.5
+            key = text[hit.start : hit.end]
+            best[key] = max(best.get(key, -9.0), weight)
+        return sum(best.values())
+
+    def _kinds(self, found: Meaning) -> dict[str, float]:
+        def faded(hit: Hit) -> float:
+            return 0.25 if self._is_over(hit) else 1.0
+
+        def real(hit: Hit) -> float:
+            return 0.0 if self._is_supposed(hit) else faded(hit)
+
+        stands = {k: self._stands(self.reading.of(f"kind.{k}")) for k in ("complaint", "repair", "suggestion", "praise")}
+        scores = {
+            "complaint": self._sum(stands["complaint"], faded),
+            "repair": self._sum(stands["repair"], real) + min(found.broken, 4.0),
+            "suggestion": self._sum(stands["suggestion"]),
+            "praise": self._sum(stands["praise"]),
+            "consultation": self._sum(self.reading.of("kind.consultation")),
+        }
+        scores["complaint"] += min(found.bad, 4.0) * 0.75 + (4.0 if "violence" in found.marks else 0.0)
+        if scores["praise"] and self._any_over:
+            scores["praise"] += 5.0
+        return scores
+
+    def _categories(self, found: Meaning, plans: dict[str, float]) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for category in CATEGORY_ORDER:
+            hits = self._stands(self.reading.of(f"category.{category}"))
+            if hits:
+                scores[category] = self._sum(hits, lambda h: 0.3 if self._is_over(h) else 1.0)
+        self._add_places(scores, found)
+        for plan in plans:
+            extra = {"lift_entrapment": "facility", "water_leak": "", "power": "safety"}.get(plan, "safety")
+            if extra:
+                scores[extra] = scores.get(extra, 0.0) + 6.0
+        if scores.get("design", 0.0) >= 7:
+            scores["design"] += 4.0
+        if "violence" in found.marks:
+            scores["safety"] = scores.get("safety", 0.0) + 8.0
+        if "major" in found.marks:
+            scores["house_quality"] = scores.get("house_quality", 0.0) + 6.0
+        return scores
+
+    def _add_places(self, scores: dict[str, float], found: Meaning) -> None:
+        """A defect belongs to the flat or to the common parts, whichever the words stand nearer to."""
+        if found.broken and "handover" in found.topics and "house_quality" in scores:
+            scores["house_quality"] += 6.0
+        home, public = self._sum(self.reading.of("place.home")), self._sum(self.reading.of("place.public"))
+        if found.broken and (home or public):
+            mine = "house_quality" if home > public else "facility"
+            other = "facility" if home > public else "house_quality"
+            scores[mine] = scores.get(mine, 0.0) + 3.0
+            if other in scores:
+                scores[other] *= 0.6
+
+    def _best_category(self, found: Meaning) -> str:
+        ranked = sorted(found.categories.items(), key=lambda item: (-item[1], CATEGORY_ORDER.index(item[0])))
+        return ranked[0][0] if ranked and ranked[0][1] >= 2 else "general"
+
+    def _best_kind(self, found: Meaning, plans: dict[str, float]) -> str:
+        s = found.scores
+        if plans and s["praise"] < 5:
+            return self._kind_of_emergency(found, plans)
+        if s["praise"] >= 5 and s["praise"] >= s["complaint"] and s["praise"] > s["repair"] * 0.8:
+            return "praise"
+        if found.category == "design" and found.categories["design"] >= 7 and s["consultation"] <= 2 and s["suggestion"] < 4:
+            return "complaint"
+        asked = s["consultation"]
+        blame = s["complaint"] + (3.0 if found.insults else 0.0)
+        if found.bad and blame >= 1.5 and asked < 5 and s["suggestion"] < 3 and found.category in WRONGS:
+            return "complaint"
+        if blame >= 4 and blame >= asked * 0.5 and blame >= s["suggestion"] * 0.75:
+            return "complaint"
+        if found.broken:
+            wanted = s["repair"] >= max(2.0, asked * 0.75, s["suggestion"])
+        else:
+            wanted = s["repair"] >= max(4.0, asked, s["suggestion"] + 0.1)
+        if wanted:
+            return "complaint" if blame >= 3 and blame >= s["repair"] * 0.5 else "repair"
+        if asked < 1.5 and max(s["suggestion"], s["praise"]) < 2:
+            return self._told(found)
+        best = max(("complaint", "suggestion", "consultation", "praise", "repair"), key=lambda k: (s[k], k == "complaint"))
+        if best == "praise" and s["praise"] < 2:
+            best = "consultation"
+        return best if s[best] >= 1.5 else "consultation"
+
+    def _told(self, found: Meaning) -> str:
+        """A plain statement: of dirt, danger or manners it is a complaint, of a thing that does not work a report."""
+        if found.scores["complaint"] >= 1.5 or found.marks & {"violence", *THREATS}:
+            return "complaint"
+        if found.broken:
+            return "repair"
+        if found.scores["suggestion"] >= 1.5:
+            return "suggestion"
+        return "complaint" if found.category in WRONGS else "consultation"
+
+    def _kind_of_emergency(self, found: Meaning, plans: dict[str, float]) -> str:
+        blame, broken = found.scores["complaint"], found.scores["repair"]
+        if blame >= 1.5 and not broken:
+            return "complaint"
+        if set(plans) == {"injury"}:
+            return "repair" if found.broken and blame < 4 else "complaint"
+        return "complaint" if blame >= 6 and blame > broken else "repair"
+
+    def _emergencies(self) -> tuple[float, dict[str, float]]:
+        """How much danger the words tell of, and the plans called for now (S1-5.4.2, S2-1.B4)."""
+        danger, plans = 0.0, dict[str, float]()
+        unhurt = any(self._denied(hit) for hit in self.reading.of("plan.injury"))
+        for hit in self._stands(self.reading.family("plan")):
+            plan = hit.word.group.partition(".")[2]
+            if plan == "none" or self._is_supposed(hit) or self._is_over(hit) or self._is_guarded(hit):
+                continue
+            if self._is_feared(hit) or (unhurt and plan == "injury"):
+                danger += 3.0
+            elif self._is_past(hit):
+                danger += 3.0 if plan not in ("injury", "lift_entrapment") else 0.0
+            else:
+                plans[plan] = plans.get(plan, 0.0) + hit.word.weight
+        return danger, plans
+
+    def _urgency(self, found: Meaning, danger: float) -> str:
+        if found.plans:
+            return "emergency"
+        found.haste = haste = self._sum(self._stands(self.reading.of("urgent.haste")))
+        if found.kind in ASSERTED:
+            danger += 3.0 if found.marks & {"violence", "structure"} else 0.0
+            hits = [h for h in self._stands(self.reading.of("urgent.danger")) if not self._is_supposed(h)]
+            danger += self._sum(h for h in hits if not self._is_over(h) and not self._is_past(h))
+            return "urgent" if danger + haste >= 3 else "normal"
+        return "urgent" if haste >= 3 and found.kind == "consultation" else "normal"
+
+    def _marks(self) -> frozenset[str]:
+        found = set()
+        for hit in self.reading.family("mark"):
+            name = hit.word.group.partition(".")[2]
+            if name not in ("none", "insult") and (name in DENIALS or not self._denied(hit)):
+                found.add(name)
+        if self._is_group():
+            found.add("group")
+        for hit in self._stands(self.reading.of("plan.injury")):
+            if not (self._is_supposed(hit) or self._is_feared(hit) or self._is_guarded(hit)):
+                found.add("injury")
+        return frozenset(found)
+
+    def _is_group(self) -> bool:
+        text = self.reading.text
+        for match in _HOUSEHOLDS.finditer(text):
+            near = text[max(match.start() - 16, 0) : match.end() + 16]
+            if (number(match[1]) or 0) >= self.households and _TOGETHER.search(near):
+                return True
+        return False
+
+    def _insults(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+        own: list[tuple[int, int]] = []
+        quoted: list[tuple[int, int]] = []
+        speakers = [(self.reading.sentence(h.start), h.start) for h in self.reading.of("context.quoted")]
+        for hit in self.reading.of("mark.insult"):
+            said = any(s == self.reading.sentence(hit.start) and 0 <= hit.start - at <= 16 for s, at in speakers)
+            (quoted if said else own).append((hit.start, hit.end))
+        return tuple(own), tuple(quoted)
+
+    def _parties(self, found: Meaning) -> tuple[str, str]:
+        """Who is blamed for bad manners, and who is praised."""
+        manners = {self.reading.sentence(h.start) for h in self.reading.of("category.attitude")}
+        blamed: dict[str, float] = defaultdict(float)
+        praised: dict[str, float] = defaultdict(float)
+        greetings = [match.span() for match in _GREETING.finditer(self.reading.text)]
+        for hit in self.reading.family("party"):
+            party = hit.word.group.partition(".")[2]
+            sentence = self.reading.sentence(hit.start)
+            if party != "none" and not any(start <= hit.start < end for start, end in greetings):
+                praised[party] += hit.word.weight
+                if sentence in manners:
+                    blamed[party] += 2 * hit.word.weight
+                elif sentence + 1 in manners:
+                    blamed[party] += hit.word.weight
+        return _most(blamed or praised), _most(praised)
+
+
+def _most(weights: dict[str, float]) -> str:
+    return max(weights, key=lambda name: weights[name]) if weights else ""

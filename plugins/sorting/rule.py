@@ -1,0 +1,550 @@
+"""The sorting rule: asked about every message before it has a ticket, says what it is (RULES §1, §2, §8, §9)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kefud.api import (
+    Arrived,
+    Classify,
+    Decision,
+    Effect,
+    Heard,
+    Matter,
+    Message,
+    Occasion,
+    Opened,
+    Remark,
+    Requester,
+    SetFields,
+    Site,
+    Split,
+    Ticket,
+    find_houses,
+    find_when,
+    fold,
+    forwarded,
+    mask_personal,
+)  # fmt: skip
+
+from . import facts, parts
+from .lexicon import Lexicon
+from .meaning import Examiner, Meaning
+
+DEPARTMENTS = ("sales", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
+THREATS = ("press", "authority", "court")
+IMPORTANT = (*THREATS, "violence", "structure", "injury", "compensation", "refusal", "group", "major")
+DISPUTES = {"compensation": "dispute:compensation", "refusal": "dispute:refusal", "court": "dispute:lawsuit"}
+
+_FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
+_AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
+_SENTENCE = re.compile(r"[^。!?;\n]+[。!?;]?")
+_MARKS = " ,，、"
+_DIGITS = re.compile(r"[0-9０-９]{3}")
+_LONGER = re.compile(
+    r"(?:宽限|延长|延期|顺延|推迟|多给|延后)[^。;\n0-9]{0,4}?"
+    r"((?:[0-9]{1,2}|[一二两三四五六七八九十]{1,2})(?:个?工作日|天|日|周|个星期))"
+)
+_FACTS = re.compile(
+    r"我是|我叫|本人|我家|我住|家住|住在|住|的|联系电话|联系方式|电话|手机号?码?|tel|号楼|栋|幢|座|单元|室|房号|业主|住户|姓名|地址|先生|女士|敬上|谨上|[年月日号]"
+    r"|[0-9〇零一二三四五六七八九十a-z]|[^\u4e00-\u9fff]"
+)
+_NUMBERING = re.compile(r"^(?:[一二三四五六七八九十]{1,2}[、.]|[0-9]{1,2}[、.)]|[(（][一二三四五六七八九十0-9]{1,2}[)）])\s*")
+_GREETINGS = re.compile(
+    r"^(?:尊敬的|敬爱的|各位)?[^。,!?\n]{0,16}(?:您好|你好|:)[,。!: ]*$|^(?:此致|敬礼|谢谢|祝好|收到请回复|望回复)[!。.! ]*$"
+)
+
+
+class Sorting:
+    """Split, Classify, Effect and SetFields for whatever arrives. Pure; words and settings are data."""
+
+    name = "sorting"
+
+    def __init__(self, site: Site, settings: Mapping[str, Any]) -> None:
+        tables = tomllib.loads((Path(__file__).parent / "words.toml").read_text("utf-8"))
+        self.site = site
+        self.most = int(settings.get("examined", 4000))
+        self.stale = timedelta(days=int(settings.get("stale_days", 7)))
+        self.box_days = _weekdays(settings.get("box_days", ("tue", "thu", "sat")))
+        self.confidence = float(settings.get("ocr_confidence", 0.9))
+        self.within = timedelta(days=int(settings.get("agreed_within_days", 60)))
+        self.examiner = Examiner(Lexicon(_merged(tables, settings.get("words", {}))), int(settings.get("households", 3)))
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        if isinstance(occasion, Arrived):
+            return self._arrived(occasion)
+        if isinstance(occasion, Opened) and occasion.parts > 1:
+            return [Effect((f"split:{occasion.parts}",), rule="S0-4.1.4", why=f"来件含{occasion.parts}件事项,分别立单")]
+        if isinstance(occasion, Heard):
+            return self._heard(ticket, occasion)
+        return ()
+
+    # a message without a ticket
+
+    def _arrived(self, occasion: Arrived) -> Iterator[Decision]:
+        message = _original(occasion.message, self.site)
+        said, notes = _words(message)
+        said = squeeze(said[: self.most]) if message.paper else said[: self.most].replace("\r\n", "\n").strip()
+        origin = facts.origin_of(self.site, message.sender.email)
+        subject = "" if message.call else bare_subject(message.subject)
+        contact = facts.contact_of(message, f"{subject}\n{said}" if subject else said, self.site, origin)
+        matters = self._matters(message, said, origin, contact)
+        if message is not occasion.message:
+            yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
+        if matters:
+            yield Split(matters, rule="S0-4.1.4", why=f"来件含{len(matters)}件相互独立的事项")
+        found = self._examine(subject, said)
+        yield from _Sheet(self, message, subject, said, notes, origin, found, contact).decisions()
+
+    def _matters(
+        self, message: Message, said: str, origin: facts.Origin, contact: facts.Contact
+    ) -> tuple[Matter, ...]:
+        """The several matters of a person's or the property company's letter; notices of other offices stay one."""
+        if origin.word not in ("owner", "property_company", "owners_committee", "internal") or _is_silent(message):
+            return ()
+        facts_line = (contact.house if contact.own else "", contact.requester.name, contact.written_phone)
+        return parts.divide(
+            said,
+            lambda words: self._examine("", words),
+            lambda words: find_houses(words, self.site.houses),
+            " ".join(filter(None, facts_line)),
+        )
+
+    def _examine(self, subject: str, text: str) -> Meaning:
+        head = fold(subject) + "\n" if subject else ""
+        return self.examiner.examine(head + fold(text), len(head))
+
+    # a message on a known ticket
+
+    def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        """New demands in a further message take effect: chasing, threats, danger, manners (SERVICE_RULES §4.4)."""
+        if not (occasion.merged or occasion.author.role in ("requester", "stranger")) or occasion.message.automatic:
+            return
+        said, _ = _words(occasion.message)
+        found = self._examine(bare_subject(occasion.message.subject), said[: self.most])
+        effects = ["customer_chased"] if "chase" in found.marks else []
+        if found.insults:
+            effects.append("calm_template")
+            quoted = _quoted(found, bare_subject(occasion.message.subject), said)
+            yield SetFields({"insults": True, "quoted_insults": quoted}, rule="S0-4.3.1")
+        if found.kind in ("complaint", "repair"):
+            effects += [effect for mark, effect in DISPUTES.items() if mark in found.marks]
+        if effects:
+            yield Effect(tuple(effects), rule="S0-3.2", why="来信中的新情况一并生效")
+        important = any(mark in found.marks for mark in IMPORTANT) and not ticket.important
+        worse = found.plans and ticket.urgency != "emergency" and ticket.is_open
+        masked = "confidential" in found.marks and not ticket.masked
+        if worse:
+            yield SetFields({"emergency_plan": found.plans[0]}, rule="S2-1.B4")
+            yield Effect(tuple(f"emergency_plan:{p}" for p in found.plans), rule="S2-1.B4")
+        if important or worse or masked:
+            yield Classify(
+                urgency="emergency" if worse else None,
+                important=True if important or worse else None,
+                masked=True if masked else None,
+                dispute=True if any(e.startswith("dispute:") for e in effects) else None,
+                rule="S0-4.2.1",
+                why="后续来信使事项更紧急或更重要",
+            )
+
+
+class _Sheet:
+    """All that is said of one matter, put together."""
+
+    def __init__(
+        self, rule: Sorting, message: Message, subject: str, said: str, notes: str, origin: facts.Origin, found: Meaning,
+        contact: facts.Contact,
+    ) -> None:  # fmt: skip
+        self.rule, self.message, self.subject, self.said, self.notes = rule, message, subject, said, notes
+        self.site, self.found, self.party = rule.site, found, origin.party
+        self.whole = f"{subject}\n{said}" if subject else said
+        self.contact = contact
+        self.origin = self._origin(origin)
+        self.kind = self._kind()
+        self.category = self._category()
+        self.plans = found.plans if self.kind in ("complaint", "repair") else ()
+        self.effects: list[str] = []
+        self.fields: dict[str, Any] = {}
+
+    # what it is
+
+    def _origin(self, origin: facts.Origin) -> str:
+        if origin.word != "owner":
+            return origin.word
+        if self._signed_by_authority():
+            return "government"
+        return "anonymous" if self._is_anonymous() else "owner"
+
+    def _signed_by_authority(self) -> bool:
+        if self.message.call:
+            return False
+        ends = [line for line in self.said.split("\n") if line.strip()][-2:]
+        places = [self.message.sender.name, *(line for line in ends if len(line.strip()) <= 24)]
+        signed = any(office in fold(place) for place in places for office in facts.AUTHORITIES)
+        return bool(signed and _FORMAL.search(fold(self.whole)))
+
+    def _is_anonymous(self) -> bool:
+        message, contact = self.message, self.contact
+        named = contact.requester.name or contact.written_phone
+        if "anonymous" in self.found.marks and not (message.call and message.call.customer):
+            return not (contact.own and contact.exact and contact.written_phone)
+        if message.paper:
+            return not named and not (contact.own and contact.exact)
+        if message.call:
+            return not (contact.requester.phone or contact.requester.name or contact.house)
+        return message.medium == "entry" and not (named or contact.requester.email or contact.house)
+
+    def _kind(self) -> str:
+        found, scores = self.found, self.found.scores
+        if _is_silent(self.message):
+            return "consultation"
+        if self.origin == "government" or self._is_numbered_letter():
+            return "document"
+        if self.origin == "internal":
+            return found.kind if found.kind in ("complaint", "repair") or self.contact.exact else "suggestion"
+        if self.origin == "property_company":
+            mended = re.search(r"修|疏通|更换", self.whole) is not None
+            defect = found.broken >= 2 or (scores["repair"] >= 4 and mended and found.category != "general")
+            if scores["complaint"] >= 5 and scores["complaint"] > scores["repair"] and self.contact.exact:
+                return "complaint"
+            return "repair" if defect and found.category not in ("sales_policy", "activity", "fees") else "liaison"
+        if self.origin == "contractor":
+            return "liaison"
+        if self.origin in DEPARTMENTS:
+            defect = found.broken >= 2 and found.category in ("house_quality", "facility", "safety")
+            announced = re.search(r"通知|通告|公告", self.subject) or re.search(r"定于|通知业主", self.said)
+            return "repair" if defect and not announced and found.category != "personalisation" else "liaison"
+        if found.kind == "consultation" and scores["consultation"] < 4 and self._came_as_complaint():
+            return "complaint"
+        return found.kind
+
+    def _came_as_complaint(self) -> bool:
+        """Sent to the complaint mailbox: a complaint unless it is clearly something else (S2-3.3)."""
+        special = {address.lower() for address in self.site.complaint_addresses}
+        return any(to.email in special for to in (*self.message.to, *self.message.cc))
+
+    def _is_numbered_letter(self) -> bool:
+        """An outside company's letter with a document number (S1-4.3.6)."""
+        if self.origin != "owner" or self.message.call:
+            return False
+        return bool(facts.notice_numbers(self.whole)) and bool(re.search(r"贵(?:公司|司|中心|处|单位)|函", fold(self.whole)))
+
+    def _category(self) -> str:
+        found = self.found
+        if _is_silent(self.message):
+            return "general"
+        if self.origin == "sales" and found.category == "activity" and found.categories.get("sales_policy", 0) >= 4:
+            return "sales_policy"
+        if self.origin == "property_company" and found.categories.get("vacant_house"):
+            return "vacant_house"
+        if self.kind == "document" and found.categories.get("activity", 0) >= 7:
+            return "activity"
+        return found.category
+
+    # what follows
+
+    def decisions(self) -> Iterator[Decision]:
+        self._note_contact()
+        self._note_meaning()
+        self._note_times()
+        self._note_medium()
+        important = bool(self.plans) or self.origin == "government" or self._has_important_mark()
+        masked = "contact_masked" in self.effects
+        anonymous = self.origin == "anonymous"
+        yield Classify(
+            kind=self.kind,
+            category=self.category,
+            urgency=self._urgency(),
+            important=important,
+            origin=self.origin,
+            house=None if anonymous else self.contact.house,
+            requester=Requester(anonymous=True) if anonymous else self.contact.requester,
+            subject=self._subject(),
+            summary=self.summary,
+            masked=masked,
+            dispute=any(effect.startswith("dispute:") for effect in self.effects),
+            rule="S1-4.3.5",
+            why=self._why(),
+        )
+        if self.effects:
+            yield Effect(tuple(dict.fromkeys(self.effects)), rule="S1-4.3.5", why="来件内容所示")
+        if self.fields:
+            yield SetFields(self.fields, rule="S2-6.B2", why="来件内容所示")
+        if self.contact.proposed and "anonymous" not in self.effects:
+            yield Remark("来件所留电话与登记不同,待核实后更新", rule="S2-1.A1")
+
+    def _urgency(self) -> str:
+        if self.plans:
+            return "emergency"
+        if _is_silent(self.message) or self.kind in ("document", "praise", "suggestion"):
+            return "normal"
+        if self.kind in ("liaison", "consultation"):
+            return "urgent" if self.found.haste >= 3 else "normal"
+        return "normal" if self.found.urgency == "emergency" else self.found.urgency
+
+    def _has_important_mark(self) -> bool:
+        if self.kind in ("consultation", "praise", "suggestion"):
+            return any(m in self.found.marks for m in (*THREATS, "group")) and self.found.scores["complaint"] >= 3
+        return any(mark in self.found.marks for mark in IMPORTANT)
+
+    def _note_contact(self) -> None:
+        message, contact, marks = self.message, self.contact, self.found.marks
+        if self.origin == "anonymous":
+            self.effects.append("anonymous")
+        elif message.paper and not contact.written_phone:
+            self.effects += ["no_phone", "contact_by_visit"]
+        elif "visit" in marks and not contact.written_phone and not message.call:
+            self.effects += ["contact_by_visit"]
+        if contact.proposed and message.medium in ("mail", "paper") and self.origin == "owner":
+            self.effects.append(f"contact_proposed:{contact.proposed}")
+        rude = self.category == "attitude" and self.kind == "complaint"
+        if ("confidential" in marks and self.kind != "liaison") or rude or ("anonymous" in marks and self.origin == "owner"):
+            self.effects.append("contact_masked")
+        if self.origin == "owner":
+            self._note_missing()
+
+    def _note_missing(self) -> None:
+        contact = self.contact
+        asked = {
+            "姓名": contact.requester.name,
+            "联系电话": contact.requester.phone,
+            "房号": contact.house and contact.exact and (not self.site.houses or contact.house in self.site.houses),
+        }
+        missing = [name for name, value in asked.items() if not value]
+        if missing and self.kind != "praise":
+            self.fields["missing"] = missing
+
+    def _note_meaning(self) -> None:
+        found, kind = self.found, self.kind
+        marks = found.marks
+        if self.plans:
+            self.fields["emergency_plan"] = self.plans[0]
+            self.effects += [f"emergency_plan:{plan}" for plan in self.plans]
+        if kind in ("complaint", "repair"):
+            self.effects += [effect for mark, effect in DISPUTES.items() if mark in marks]
+        if "major" in marks and kind in ("complaint", "repair"):
+            self.effects += ["major_quality", "liability_determination"]
+        if self.category == "design" and kind == "complaint":
+            self.effects.append("design_reasonableness_check")
+        if "group" in marks and kind in ("complaint", "repair", "suggestion"):
+            self.effects.append("group_complaint")
+        if "written" in marks and self.origin != "anonymous":
+            self.effects.append("written_answer_requested")
+        if "chase" in marks and kind in ("complaint", "repair", "consultation"):
+            self.effects.append("customer_chased")
+        if found.insults:
+            self.effects.append("calm_template")
+            self.fields["insults"] = True
+        if found.insults or found.quoted_insults:
+            self.fields["quoted_insults"] = _quoted(found, self.subject, self.said)
+        if "club" in found.topics or "technical" in found.topics:
+            self.fields["topic"] = "club" if "club" in found.topics else "technical"
+        if "handover" in found.topics and self.category == "house_quality" and kind in ("complaint", "repair"):
+            self.fields["at_handover"] = True
+        self._note_parties()
+        self._note_contractor()
+
+    def _note_parties(self) -> None:
+        if self.kind == "praise":
+            praised = {"cs_manager": "cs_center"}.get(self.found.praised, self.found.praised)
+            self.fields["praised"] = praised or "property_company"
+            self.effects.append(f"praise_forward:{self.fields['praised']}")
+        elif self.kind == "complaint" and self.found.accused and self._is_about_manners():
+            self.fields["accused"] = self.found.accused
+            if self.found.accused in ("cs_center", "cs_manager"):
+                self.effects.append("conflict_of_interest")
+
+    def _is_about_manners(self) -> bool:
+        return self.category in ("attitude", "general") or self.found.categories.get("attitude", 0) >= 4
+
+    def _note_contractor(self) -> None:
+        marks = self.found.marks
+        if self.origin == "owner" and {"late", "replace"} <= marks:
+            self.effects += ["contractor_late", "owner_request_recorded"]
+        if self.origin == "contractor" and "extension" in marks:
+            self.fields["extension_reason"] = self.summary
+            until = _extension(self.said, self.message.received_at, self.site)
+            if until:
+                self.effects += [f"extension_requested:{until.isoformat()}", "customer_consent_required"]
+                self.fields["extension_until"] = until.isoformat()
+
+    def _note_times(self) -> None:
+        message, at = self.message, self.message.received_at
+        if self.party or self.origin == "government":
+            self.effects += [f"incoming_notice_no:{no}" for no in facts.notice_numbers(self.whole)]
+        if self.origin == "sales" and self.category == "sales_policy":
+            start = facts.policy_start(self.whole, at, self.site)
+            if start:
+                self.effects.append(f"knowledge_entry_valid_from:{start.isoformat()}")
+                self.fields["policy_from"] = start.isoformat()
+        if self.origin in ("owner", "anonymous"):
+            text = f"{self.said}\n{self.notes}" if self.notes and self.notes not in self.said else self.said
+            reply, promise = facts.agreed_times(text, at, self.site, within=self.rule.within)
+            if reply:
+                self.effects.append("agreed_time")
+                self.fields["agreed_reply_at"] = reply.isoformat()
+            if promise:
+                self.fields["promised_at"] = promise.isoformat()
+        if message.paper is None and not self.site.calendar.is_open(at):
+            self.effects.append("after_hours")
+
+    def _note_medium(self) -> None:
+        call, paper = self.message.call, self.message.paper
+        if call and call.direction == "in":
+            self.fields["incoming_number"] = call.caller
+            self.effects.append("first_response_met" if call.status == "answered" else "callback")
+            if _forbidden(call.content, call.result):
+                self.effects.append("forbidden_phrase_by_agent")
+        if paper:
+            self.fields["box"] = paper.box
+            self.fields["opened_by"] = paper.opener
+            opened = self.site.calendar.local(paper.opened_at)
+            written = facts.letter_date(self.said, opened)
+            if written and opened.date() - written > self.rule.stale:
+                self.effects.append("stale_paper")
+            if self.rule.box_days and opened.weekday() not in self.rule.box_days:
+                self.effects.append("box_schedule_breach")
+            if paper.confidence < self.rule.confidence:
+                self.effects.append("ocr_low_confidence")
+
+    # how it is told
+
+    @cached_property
+    def summary(self) -> str:
+        """What it is about, without courtesy, signature, insults and numbers of persons."""
+        if _is_silent(self.message):
+            return "未接来电,待回电" if self.message.call and self.message.call.status == "missed" else "语音留言,待回电"
+        folded = fold(self.said)
+        told = []
+        for match in _SENTENCE.finditer(folded):
+            sentence = self.said[match.start() : match.end()].strip()
+            if sentence and not _GREETINGS.match(match[0].strip()) and not self._is_signature(sentence):
+                told.append(neutral(sentence, self.rude))
+        text = "".join(told) or neutral(self.subject, self.rude)
+        name = self.contact.requester.name
+        if name and self.origin == "owner" and name in text:
+            text = text.replace(f"业主{name}", "业主").replace(name, "业主")
+        return (mask_personal(text) if _DIGITS.search(text) else text)[:160]
+
+    def _is_signature(self, sentence: str) -> bool:
+        """Whether nothing is left of a line without name, house, telephone and date."""
+        name = self.contact.requester.name
+        if len(sentence) > 12 and not (name and name in sentence) and not _DIGITS.search(sentence):
+            return False
+        rest = sentence.replace(name, "") if name else sentence
+        return len(sentence) <= 48 and len(_FACTS.sub("", fold(rest))) <= 1
+
+    def _subject(self) -> str:
+        if self.subject and not _is_vague(self.subject) and not any(word in self.subject for word in self.rude):
+            return self.subject[:60]
+        first = re.split(r"[。!?！？；;\n]", _NUMBERING.sub("", self.summary))[0]
+        return first[:40] or self.summary[:40]
+
+    @cached_property
+    def rude(self) -> list[str]:
+        return _quoted(self.found, self.subject, self.said)
+
+    def _why(self) -> str:
+        s = self.found.scores
+        best = "、".join(f"{k} {v:g}" for k, v in sorted(s.items(), key=lambda item: -item[1]) if v > 0)
+        where = "、".join(f"{k} {v:g}" for k, v in sorted(self.found.categories.items(), key=lambda item: -item[1])[:3])
+        return f"性质:{best or '无明显字词'};类别:{where or '无明显字词'}"
+
+
+def _is_silent(message: Message) -> bool:
+    """A missed call or a voicemail that nobody wrote down."""
+    call = message.call
+    return call is not None and call.status != "answered" and not (call.content or call.result).strip()
+
+
+def _original(message: Message, site: Site) -> Message:
+    """The owner's own mail where a colleague forwarded it (S0-3.4)."""
+    if facts.origin_of(site, message.sender.email).word != "internal":
+        return message
+    inner = forwarded(f"{message.text}\n{message.quoted}")
+    if inner is None or not inner.sender.email or facts.origin_of(site, inner.sender.email).word == "internal":
+        return message
+    return replace(message, sender=inner.sender, subject=inner.subject or message.subject, text=inner.body, quoted="")
+
+
+def _words(message: Message) -> tuple[str, str]:
+    """What the customer says, and what our agent noted as the result of a call."""
+    call = message.call
+    if call is None:
+        return message.text, ""
+    text = message.text or call.content
+    if call.result and call.content and text.rstrip().endswith(call.result.strip()):
+        text = text.rstrip()[: -len(call.result.strip())]
+    return text, call.result
+
+
+def squeeze(text: str) -> str:
+    """Without the blanks that readers of scans put between characters."""
+    return re.sub(r"(?<=[\u3400-\u9fff,。、]) +(?=[\u3400-\u9fff,。、])", "", text.replace("\r\n", "\n")).strip()
+
+
+def bare_subject(subject: str) -> str:
+    """The subject without Re:, 转发: and ticket numbers."""
+    text = re.sub(r"^(?:\s*(?:re|fw|fwd|回复|答复|转发|转寄|回覆)\s*[::]\s*)+", "", subject.strip(), flags=re.I)
+    return re.sub(r"\[?KF[0-9]{8}-[0-9]{4}\]?", "", text).strip(" -")
+
+
+def _is_vague(subject: str) -> bool:
+    return len(subject) < 4 or fold(subject).strip("!。. ") in facts.VAGUE
+
+
+def neutral(sentence: str, rude: list[str]) -> str:
+    """A sentence without the clauses that hold insults (S0-4.3.1, D29)."""
+    if not any(word in sentence for word in rude):
+        return sentence.strip()
+    clauses = re.findall(r"[^,，、:：]+[,，、:：]?", sentence)
+    kept = [c for c in clauses if not any(word in c for word in rude)]
+    return "".join(kept).strip(_MARKS)
+
+
+def _quoted(found: Meaning, subject: str, said: str) -> list[str]:
+    whole = f"{subject}\n{said}" if subject else said
+    return list(dict.fromkeys(whole[start:end] for start, end in (*found.insults, *found.quoted_insults)))
+
+
+def _forbidden(content: str, result: str) -> bool:
+    """A forbidden phrase in what our agent noted as said (S0-4.3.2); the customer's own words do not count."""
+    if any(phrase in fold(result) for phrase in facts.FORBIDDEN):
+        return True
+    text = fold(content)
+    return any(
+        _AGENT_ANSWER.search(text[max(at - 20, 0) : at]) for phrase in facts.FORBIDDEN for at in (text.find(phrase),) if at >= 0
+    )
+
+
+def _extension(text: str, at: datetime, site: Site) -> datetime | None:
+    """Until when more time is asked for; 宽限五天 counts from the request."""
+    found = [when for when, _ in find_when(text, at, site.calendar) if when > at]
+    longer = _LONGER.search(fold(text))
+    if not found and longer:
+        found = [when for when, _ in find_when(f"{longer[1]}后", at, site.calendar)]
+    return max(found) if found else None
+
+
+def _weekdays(days: Iterable[str]) -> frozenset[int]:
+    names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    return frozenset(names.index(day[:3].lower()) for day in days)
+
+
+def _merged(tables: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The word lists with an administrator's additions."""
+    merged = dict(tables)
+    for key, value in more.items():
+        have = merged.get(key)
+        if isinstance(value, Mapping):
+            merged[key] = _merged(have if isinstance(have, dict) else {}, value)
+        else:
+            merged[key] = [*(have or []), *value]
+    return merged

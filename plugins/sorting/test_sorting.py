@@ -1,0 +1,319 @@
+"""What the sorting rule makes of messages: a table of matters, and behaviours that a table does not show."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kefud.api import (
+    Address,
+    Arrived,
+    Author,
+    Call,
+    Classify,
+    Decision,
+    Effect,
+    Heard,
+    Message,
+    Opened,
+    Paper,
+    SetFields,
+    Site,
+    Split,
+    Ticket,
+)  # fmt: skip
+from kefud.testing import rule_contract
+from kefud.testing import site as site_of
+
+from . import register_rules
+from .lexicon import Lexicon
+from .rule import Sorting
+
+MATTERS = tomllib.loads((Path(__file__).parent / "test_matters.toml").read_text("utf-8"))["m"]
+AT = datetime.fromisoformat("2025-03-11T10:00:00+08:00")
+TOML = """
+[service]
+name = "客户服务中心"
+hotline = "80000000"
+own_addresses = ["kefu@estate.example.com"]
+
+[[role]]
+id = "cs_clerk"
+address = "clerk@estate.example.com"
+""" + "".join(
+    f'[[party]]\nid = "{id}"\nkind = "{kind}"\naddresses = ["{address}"]\n'
+    for id, kind, address in (
+        ("property_company", "property_company", "wuye@property.example.com"),
+        ("sales", "department", "sales@estate.example.com"),
+        ("design", "department", "design@estate.example.com"),
+        ("engineering", "department", "engineering@estate.example.com"),
+        ("finance", "department", "finance@estate.example.com"),
+        ("legal", "department", "legal@estate.example.com"),
+        ("contractor-a", "contractor", "contractor-a@repair-a.example.com"),
+        ("contractor-b", "contractor", "contractor-b@repair-b.example.com"),
+        ("government", "government", "*@*.gov.example.cn"),
+    )
+) + "".join(
+    f'[[house]]\nid = "{id}"\nowner = "{owner}"\nphone = "{phone}"\n'
+    for id, owner, phone in (
+        ("5-1-201", "温示范", "13900004201"),
+        ("4-1-1102", "严举例", "13900004209"),
+        ("9-3-702", "尹示意", "13900004205"),
+        ("8-2-1201", "魏虚拟", "13900004207"),
+        ("6-3-808", "华例行", "13900004208"),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("sorting"), TOML)
+
+
+@pytest.fixture(scope="module")
+def rule(site: Site) -> Sorting:
+    return Sorting(site, {})
+
+
+def mail(text: str, **changes: Any) -> Message:
+    whole: dict[str, Any] = {"sender": Address("", "someone@mail.example.com"), "identity": True, "received_at": AT, **changes}
+    return Message("mail", text=text, **whole)
+
+
+def call(content: str, **changes: Any) -> Message:
+    at = changes.pop("at", AT)
+    whole: dict[str, Any] = {"status": "answered", "caller": "13700000999", "callee": "80000000", **changes}
+    made = Call("1", at, whole.pop("direction", "in"), whole.pop("status"), content=content, **whole)
+    return Message("call", at, text="\n".join(filter(None, (content, made.result))), call=made)
+
+
+def paper(text: str, at: datetime = AT, **changes: Any) -> Message:
+    return Message("paper", at, text=text, paper=replace(Paper("东门意见箱", at, 1), **changes))
+
+
+def message_of(matter: dict[str, Any]) -> Message:
+    at = datetime.fromisoformat(matter["at"]) if "at" in matter else AT
+    medium = matter.get("medium", "mail")
+    if medium == "paper":
+        return paper(matter["t"], at)
+    if medium in ("call", "missed"):
+        return call(matter["t"], at=at, status="answered" if medium == "call" else "missed", result=matter.get("result", ""))
+    sender = Address("", matter.get("from", "someone@mail.example.com"))
+    return mail(matter["t"], subject=matter.get("subject", ""), sender=sender, received_at=at)
+
+
+def judged(rule: Sorting, message: Message) -> list[list[Decision]]:
+    """The decisions for each matter, split as the core does it."""
+    found = list(rule.judge(Ticket(), Arrived(message.received_at, message)))
+    if not (found and isinstance(found[0], Split)):
+        return [found]
+    parts = [replace(message, text=m.text, subject=m.subject or message.subject) for m in found[0].matters]
+    return [list(rule.judge(Ticket(), Arrived(message.received_at, part))) for part in parts]
+
+
+def classed(decisions: Iterable[Decision]) -> Classify:
+    return next(d for d in decisions if isinstance(d, Classify))
+
+
+def effects(decisions: Iterable[Decision]) -> set[str]:
+    return {name for d in decisions if isinstance(d, Effect) for name in d.names}
+
+
+def fields(decisions: Iterable[Decision]) -> dict[str, Any]:
+    return {key: value for d in decisions if isinstance(d, SetFields) for key, value in d.values.items()}
+
+
+def one(rule: Sorting, message: Message) -> tuple[Classify, set[str], dict[str, Any]]:
+    (decisions,) = judged(rule, message)
+    return classed(decisions), effects(decisions), fields(decisions)
+
+
+@pytest.mark.parametrize("matter", MATTERS, ids=lambda m: m["t"][:18].replace("\n", " "))
+def test_matter(rule: Sorting, matter: dict[str, Any]) -> None:
+    found = judged(rule, message_of(matter))
+    wanted = matter.get("split") or [matter["c"]]
+    assert len(found) == len(wanted), [classed(d).summary for d in found]
+    for words, decisions in zip(wanted, found, strict=True):
+        agrees(words, decisions)
+    for decisions in found:
+        assert set(matter.get("e", ())) <= effects(decisions)
+        assert not set(matter.get("n", ())) & effects(decisions)
+        assert matter.get("f", {}).items() <= fields(decisions).items()
+        told = classed(decisions)
+        assert told.origin == matter.get("o", told.origin)
+        assert told.house == matter.get("house", told.house)
+        assert "name" not in matter or (told.requester and told.requester.name == matter["name"])
+
+
+def agrees(words: str, decisions: list[Decision]) -> None:
+    told = classed(decisions)
+    wanted = [*words.rstrip("!-").split(), "*", "*", "*"]
+    for value, allowed in zip((told.kind, told.category, told.urgency), wanted, strict=False):
+        assert allowed == "*" or value in allowed.split("|"), told
+    if words[-1] in "!-":
+        assert told.important is (words[-1] == "!"), told
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len(MATTERS) >= 150
+    assert len({m["t"] for m in MATTERS}) == len(MATTERS)
+
+
+def test_contract(site: Site) -> None:
+    (rule,) = register_rules(site)
+    rule_contract(rule)
+
+
+def test_every_sentence_gives_every_matter_something_to_say(rule: Sorting) -> None:
+    for matter in MATTERS:
+        for decisions in judged(rule, message_of(matter)):
+            told = classed(decisions)
+            assert told.subject and told.summary and told.why
+
+
+def test_the_parts_keep_who_wrote_and_where(rule: Sorting) -> None:
+    text = "我是4-1-1102的严举例。楼道灯坏了请修。另外,我想咨询一下车位租金是多少?"
+    for decisions in judged(rule, mail(text)):
+        told = classed(decisions)
+        assert told.house == "4-1-1102"
+        assert told.requester and told.requester.name == "严举例"
+
+
+def test_a_part_is_not_divided_again(rule: Sorting) -> None:
+    for matter in (m for m in MATTERS if m.get("split")):
+        message = message_of(matter)
+        split = next(iter(rule.judge(Ticket(), Arrived(AT, message))))
+        assert isinstance(split, Split)
+        for part in split.matters:
+            again = list(rule.judge(Ticket(), Arrived(AT, replace(message, text=part.text, subject=part.subject))))
+            assert not isinstance(again[0], Split)
+
+
+def test_each_part_is_marked_with_their_number(rule: Sorting) -> None:
+    (effect,) = rule.judge(Ticket(), Opened(AT, mail("楼道灯坏了"), part=1, parts=2))
+    assert effect == Effect(("split:2",), rule=effect.rule, why=effect.why)
+
+
+def test_summary_leaves_insults_and_telephone_numbers_out(rule: Sorting) -> None:
+    told, marks, noted = one(rule, mail("你们这群王八蛋,3号楼垃圾三天没人收,电话13900004201", subject="混蛋物业"))
+    assert "王八" not in f"{told.summary}{told.subject}" and "混蛋" not in f"{told.summary}{told.subject}"
+    assert "13900004201" not in (told.summary or "")
+    assert "垃圾" in (told.summary or "")
+    assert noted["insults"] is True and {"王八蛋", "混蛋"} <= set(noted["quoted_insults"])
+    assert "calm_template" in marks
+
+
+def test_summary_names_nobody(rule: Sorting) -> None:
+    text = "我是5-1-201的业主温示范,电话13900004201。\n保安骂人,我温示范要求道歉。\n温示范"
+    told, _, _ = one(rule, mail(text))
+    assert told.summary == "保安骂人,我业主要求道歉。"
+
+
+def test_traditional_characters_stay_as_written(rule: Sorting) -> None:
+    told, _, _ = one(rule, mail("樓道的燈壞了,請派人來修。"))
+    assert told.kind == "repair"
+    assert "樓道的燈壞了" in (told.summary or "")
+
+
+def test_the_register_completes_what_a_caller_does_not_say(rule: Sorting) -> None:
+    told, marks, _ = one(rule, call("", status="missed", caller="13900004205"))
+    assert told.house == "9-3-702"
+    assert told.requester and told.requester.name == "尹示意"
+    assert "callback" in marks
+
+
+def test_a_hidden_number_without_a_name_is_anonymous(rule: Sorting) -> None:
+    told, marks, _ = one(rule, call("投诉东门摊贩占道", caller=""))
+    assert told.origin == "anonymous" and "anonymous" in marks
+
+
+def test_an_anonymous_letter_names_neither_house_nor_person(rule: Sorting) -> None:
+    told, _, _ = one(rule, paper("5号楼1单元楼道里堆满杂物,没人管。\n住户"))
+    assert told.origin == "anonymous" and told.house is None
+    assert told.requester and told.requester.anonymous and not told.requester.name
+
+
+def test_missing_contact_is_listed_once(rule: Sorting) -> None:
+    _, _, noted = one(rule, mail("楼道灯不亮,请修。"))
+    assert noted["missing"] == ["姓名", "联系电话", "房号"]
+
+
+def test_a_forwarded_mail_belongs_to_its_writer(rule: Sorting) -> None:
+    head = "发件人: 秦试写 <qin@mail.example.com>\n发送时间: 2025年3月11日 9:30\n收件人: 内勤\n主题: 路灯"
+    body = f"请处理\n\n---------- 转发的邮件 ----------\n{head}\n\n7号楼前的路灯不亮了。"
+    sender = Address("内勤", "clerk@estate.example.com")
+    told, _, _ = one(rule, mail(body, subject="转发: 路灯", sender=sender))
+    assert told.origin == "owner" and told.kind == "repair"
+    assert told.requester and told.requester.email == "qin@mail.example.com"
+
+
+def test_a_further_message_tells_of_chasing_and_danger(rule: Sorting) -> None:
+    heard = Heard(AT, mail("怎么还没处理?现在水已经流到插座里了,一直在冒火花!"), Author("requester"))
+    ticket = Ticket(number="KF20250311-0001", status="assigned", kind="repair", category="house_quality")
+    decisions = list(rule.judge(ticket, heard))
+    assert {"customer_chased", "emergency_plan:water_leak"} <= effects(decisions)
+    assert classed(decisions).urgency == "emergency" and classed(decisions).important
+
+
+def test_the_complaint_mailbox_makes_a_complaint_of_the_unclear(site: Site) -> None:
+    own = Sorting(site.model_copy(update={"complaint_addresses": ("tousu@estate.example.com",)}), {})
+    to = (Address("", "tousu@estate.example.com"),)
+    assert one(own, mail("7号楼的事情麻烦你们看一下。", to=to))[0].kind == "complaint"
+    assert one(own, mail("请问想咨询一下物业费怎么交?", to=to))[0].kind == "consultation"
+    assert one(own, mail("保安小王帮我抬轮椅,特此表扬。", to=to))[0].kind == "praise"
+
+
+def test_an_office_answer_changes_nothing(rule: Sorting) -> None:
+    heard = Heard(AT, mail("已处理,水管已更换。"), Author("party", "property_company", True))
+    assert not list(rule.judge(Ticket(), heard))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("物联〔2025〕018号", "物联〔2025〕018号"),
+        ("编号:物联[2025]18号", "物联〔2025〕18号"),
+        ("根据贵司物联【2025】7号来函", "物联〔2025〕7号"),
+        ("(物联(2025)第021号)", "物联〔2025〕021号"),
+    ],
+)
+def test_numbers_of_incoming_notices(rule: Sorting, text: str, number: str) -> None:
+    sender = Address("物业", "wuye@property.example.com")
+    _, marks, _ = one(rule, mail(f"{text}\n3-1-603客厅墙面空鼓,请处理。", sender=sender))
+    assert f"incoming_notice_no:{number}" in marks
+
+
+def test_our_own_number_is_not_theirs(rule: Sorting) -> None:
+    sender = Address("物业", "wuye@property.example.com")
+    _, marks, _ = one(rule, mail("关于客联〔2025〕003号:墙面空鼓已转维修。", sender=sender))
+    assert not any(mark.startswith("incoming_notice_no") for mark in marks)
+
+
+def test_a_scan_that_was_hard_to_read_is_marked(rule: Sorting) -> None:
+    _, marks, _ = one(rule, paper("路 灯 坏 了 , 请 修 。\n2-1-303 郑范例", confidence=0.7))
+    assert "ocr_low_confidence" in marks
+
+
+def test_words_of_the_administrator_are_added(site: Site) -> None:
+    own = Sorting(site, {"words": {"category": {"leasing": {"8": ["共享工位"]}}}})
+    told, _, _ = one(own, mail("请问共享工位怎么申请?"))
+    assert told.category == "leasing"
+
+
+def test_lists_with_alternatives_inside_alternatives_are_refused() -> None:
+    with pytest.raises(ValueError, match="write two words"):
+        Lexicon({"kind": {"repair": {"1": ["(修|换(灯|锁))好"]}}})
+
+
+def test_long_and_repetitive_letters_cost_little(rule: Sorting) -> None:
+    for text in ("投诉" * 50_000, "电梯" * 50_000, "一、" * 30_000, "((((" * 20_000, "3号楼" * 30_000, "另外," * 30_000):
+        began = time.process_time()
+        judged(rule, mail(text))
+        assert time.process_time() - began < 2.0

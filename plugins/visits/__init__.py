@@ -1,0 +1,250 @@
+"""Result, return visit, and what follows from the customer's word: closed, or taken up again (S1-9.3, S3-2.5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from kefud.api import (
+    AddTask,
+    Classify,
+    Decision,
+    DoneTask,
+    Draw,
+    Due,
+    Effect,
+    Escalate,
+    Heard,
+    Move,
+    Moved,
+    NewRound,
+    Notify,
+    Occasion,
+    Ordered,
+    Refuse,
+    Remark,
+    Reply,
+    Rule,
+    SetFields,
+    Site,
+    StopClock,
+    Ticket,
+    Write,
+    chinese,
+    hookimpl,
+    without_personal,
+)
+
+from .verdict import Verdict, is_visit, only_thanks, reason, verdict
+
+SETTLED = ("answered", "visiting", "closed", "archived")
+VISITED = ("complaint", "repair")
+RUNGS = ("cs_manager", "leader_in_charge", "leadership")
+"""Who is told of the second, third and every later round."""
+
+WORDS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied": "不满意", "unreached": "未联系上"}
+
+
+class Visits:
+    """From the verified result to the customer's word on it; no timer ever closes a ticket."""
+
+    name = "visits"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.attempts = int(site.plugin_settings("visits").get("attempts", 3))
+
+    def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        match occasion:
+            case Moved(to="verified") if ticket.status == "verified":
+                return _tell_result(ticket)
+            case Moved(to="answered") if ticket.status == "answered":
+                return _after_answer(ticket)
+            case Due(name="visit") if ticket.status == "visiting" and occasion.step == "50" and ticket.reply_address:
+                return (Reply("replies/visit", rule="S1-9.3", why="三日内回访"),)
+            case Heard():
+                return self._heard(ticket, occasion)
+            case Ordered(command="visit"):
+                return self._visited_by_order(ticket, occasion)
+            case Ordered(command="reopen"):
+                return self._reopened_by_order(ticket, occasion)
+        return ()
+
+    def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        message, author = occasion.message, occasion.author
+        if message.automatic or occasion.merged:
+            return
+        if author.role == "agent" and message.call and message.call.direction == "out":
+            yield from self._called(ticket, occasion)
+        elif author.role == "requester" and ticket.status in SETTLED:
+            yield from self._written(ticket, occasion)
+
+    def _written(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        text, at = occasion.message.text, occasion.message.received_at
+        said = verdict(text)
+        if said and occasion.author.verified:
+            if said == "unsatisfied" or ticket.status in ("answered", "visiting"):
+                yield from self._judged(ticket, said, "邮件", text, at, occasion)
+            else:
+                yield Remark(f"办结后顾客来信:{WORDS[said]}", rule="S1-9.3")
+        elif only_thanks(text) and said != "unsatisfied":
+            yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
+        elif text.strip():
+            yield Remark(f"顾客来信:{text[:2000]}", rule="S1-4.3.3")
+            why = "来信身份未经证实,请联系核实" if said else "请判断是否重新处理"
+            told = {"text": f"顾客就已答复的工单来信({why}):{text[:2000]}"}
+            mark = occasion.message.message_id or occasion.message.digest or at.isoformat()
+            yield Write("handler", "reports/alert", told, key=f"after:{mark}", rule="S1-9.3")
+
+    def _called(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        call, at = occasion.message.call, occasion.message.received_at
+        assert call is not None
+        noted = ",".join(filter(None, (call.content, call.result)))
+        said = verdict(call.satisfaction) or (verdict(noted) if is_visit(noted) or ticket.status == "visiting" else None)
+        if call.status != "answered":
+            yield from self._tried(ticket, at, call.agent or ticket.handler or "")
+        elif said and ticket.status in SETTLED:
+            yield from self._judged(ticket, said, "电话", noted, at, occasion, by=call.agent)
+        else:
+            yield Remark(f"去电:{noted or '无记录'}", rule="S2-5.2")
+
+    def _visited_by_order(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        result = str(order.args.get("result") or "")
+        said: Any = {v: k for k, v in WORDS.items()}.get(result, result)
+        text = str(order.args.get("text") or order.text or "")
+        if said not in WORDS:
+            yield Refuse("回访结果请写:满意、基本满意、不满意或未联系上", rule="S1-9.3")
+        elif ticket.status not in SETTLED:
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,尚不能回访", rule="S1-9.3")
+        elif said == "unreached":
+            yield from self._tried(ticket, order.at, order.by)
+        else:
+            way = str(order.args.get("by") or order.args.get("way") or "电话")
+            yield from self._judged(ticket, said, way, text, order.at, order, by=order.by)
+
+    def _reopened_by_order(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        text = str(order.args.get("reason") or order.text or "")
+        if ticket.status not in SETTLED:
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,不能重新处理")
+        elif not text:
+            yield Refuse("重新处理须写明顾客不满意的原因(S3-2.5.4)", rule="S3-2.5.4")
+        else:
+            yield from _take_up_again(ticket, text, order.at, "entry")
+
+    def _judged(
+        self, ticket: Ticket, said: Verdict, way: str, text: str, at: datetime, occasion: Heard | Ordered, by: str = ""
+    ) -> Iterator[Decision]:
+        record = {
+            "at": at.isoformat(), "way": way, "result": WORDS[said], "visitor": by or ticket.handler,
+            "person": ticket.requester.name, "text": text[:2000], "reason": reason(text) if said == "unsatisfied" else "",
+        }  # fmt: skip
+        effect = "visit:unsatisfied" if said == "unsatisfied" else "visit:satisfied"
+        yield Draw("visit_record", record, rule="S1-9.3", why=f"{way}回访:{WORDS[said]}")
+        yield Effect((effect,), rule="S1-9.3", why=f"{way}回访:{WORDS[said]}")
+        yield SetFields({"visit": said}, rule="S1-9.3", why=f"{way}回访:{WORDS[said]}")
+        yield DoneTask("visit", at, rule="S1-9.3")
+        if _runs(ticket, "visit"):
+            yield StopClock("visit", at, rule="S1-9.3", why="已回访")
+        if said == "unsatisfied":
+            yield from _take_up_again(ticket, reason(text), at, "mail" if way == "邮件" else "call")
+            return
+        if not ticket.fields.get("answer") and not ticket.fields.get("no_answer_reason"):
+            answer = str(ticket.fields.get("result") or "结果已告知顾客,见回访记录")
+            yield SetFields({"answer": answer}, rule="S0-1.0", why="顾客在回访中确认")
+        if ticket.status == "answered":
+            yield Move("visiting", rule="S1-9.3", why="已回访")
+        if ticket.status in ("answered", "visiting"):
+            yield Move("closed", rule="S1-9.3", why=f"回访{WORDS[said]}")
+        if isinstance(occasion, Heard) and way == "邮件" and occasion.may_answer:
+            yield Reply("replies/closed", rule="S1-9.3", why="感谢顾客评价")
+
+    def _tried(self, ticket: Ticket, at: datetime, by: str) -> Iterator[Decision]:
+        """Nobody reached: on the third different day the ticket is closed as 未联系上, counted neither way (§9)."""
+        if ticket.status not in ("answered", "visiting"):
+            yield Remark("去电未接通", rule="S2-5.2")
+            return
+        tries = [*(ticket.fields.get("visit_attempts") or ()), at.isoformat()]
+        days = {self.site.calendar.local(datetime.fromisoformat(t)).date() for t in tries}
+        yield SetFields({"visit_attempts": tries}, rule="S1-9.3", why=f"第{len(days)}天回访未接通")
+        if len(days) < self.attempts:
+            return
+        record = {"at": at.isoformat(), "way": "电话", "result": WORDS["unreached"], "attempts": tries, "visitor": by}
+        yield SetFields({"visit": "unreached"}, rule="S1-9.3", why=f"{len(days)}天均未联系上")
+        yield Draw("visit_record", record, rule="S1-9.3", why="未联系上")
+        yield DoneTask("visit", at, rule="S1-9.3")
+        if ticket.status == "answered":
+            yield Move("visiting", rule="S1-9.3", why="回访")
+        yield Move("closed", rule="S1-9.3", why=f"{len(days)}天均未联系上")
+
+
+def _tell_result(ticket: Ticket) -> Iterator[Decision]:
+    """The verified result goes to the customer; who cannot be written to is called by the handler."""
+    answer = str(ticket.fields.get("answer") or ticket.fields.get("result") or "")
+    if ticket.origin == "anonymous":
+        yield SetFields({"no_answer_reason": "匿名来件,无法答复"}, rule="S1-5.4.4", why="匿名来件只办理、不答复")
+        yield Move("answered", rule="S1-5.4.4", why="匿名来件,无法答复")
+        return
+    if not ticket.reply_address:
+        text = f"请将结果电话告知顾客,并用 reply --by phone 登记:{answer}"
+        yield AddTask("answer", ticket.handler or "cs_specialist", text, key=f"answer:{ticket.round}", rule="S3-2.4")
+        return
+    yield SetFields({"answer": answer}, rule="S3-2.4", why="答复处理结果")
+    if ticket.origin in ("property_company", "sales"):
+        relay = ticket.origin == "property_company"
+        rule = "S1-5.7.4" if relay else "S1-5.5.2"
+        yield Draw("doc_out_register", {"to": ticket.origin}, rule=rule, why="发文登记")
+        meets = "reply_to_property" if relay else "reply_to_sales"
+        yield Reply("replies/written-reply", {"answer": answer}, meets=meets, rule=rule, why="书面答复来函单位")
+    else:
+        yield Reply("replies/result", {"answer": answer}, meets="reply", rule="S3-2.4", why="答复处理结果")
+    yield Move("answered", rule="S3-2.4", why="结果已答复")
+
+
+def _after_answer(ticket: Ticket) -> Iterator[Decision]:
+    if ticket.origin == "anonymous" or ticket.kind not in VISITED:
+        yield Move("closed", rule="S0-1.0", why="匿名来件免回访" if ticket.origin == "anonymous" else "已答复,直接办结")
+        return
+    yield Move("visiting", rule="S1-9.3", why="投诉、报修须回访")
+    by_mail = ticket.reply_address and ticket.origin == "owner"
+    if by_mail:
+        return  # the result letter asks for the customer's word, and a visit letter follows at half time
+    clock = ticket.deadline("visit")
+    text = "请电话或上门回访,未预约上门的先致歉(S1-8.2),结果用 visit 登记"
+    due = clock.due if clock and clock.open else None
+    yield AddTask("visit", ticket.handler or "cs_specialist", text, due=due, key=f"visit:{ticket.round}", rule="S1-9.3")
+
+
+def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str) -> Iterator[Decision]:
+    """A new round: clocks, form and notice follow from the change of state; the next rung is told (S3-2.5.4)."""
+    rule, next_round = "S3-2.5.4", ticket.round + 1
+    form = ticket.document("opinion_form")
+    rung = min(next_round - 2, len(RUNGS) - 1)
+    told = without_personal(why, ticket)
+    yield SetFields(
+        {
+            "visit_reason": told, "round_started_at": at.isoformat(), "round_medium": medium, "promised_at": None,
+            "agreed_reply_at": None, "previous_form": form.number if form else "", "proposed_answer": "",
+        },
+        rule=rule,
+        why="顾客不满意",
+    )  # fmt: skip
+    yield NewRound(rule=rule, why="顾客不满意,重新处理")
+    yield Effect((f"reopened:round{next_round}", f"report_up:{RUNGS[rung]}"), rule=rule, why=f"第{next_round}轮")
+    yield Classify(important=True, rule="S0-4.2.1", why="第二轮及以上为重要事项")
+    yield Escalate(RUNGS[rung], rung + 1, rule=rule, why=f"第{next_round}轮上报")
+    reasons = [f"第{next_round}轮处理", f"顾客不满意:{told}"]
+    yield Notify((RUNGS[rung],), "reports/important", {"reasons": reasons}, rule=rule, why=f"第{next_round}轮上报")
+    yield Move("reopened", "customer", rule=rule, why="顾客不满意,重新处理")
+    if medium == "mail":
+        yield Reply("replies/reopened", meets="first_response", rule=rule, why="致歉并告知重新处理")
+
+
+def _runs(ticket: Ticket, name: str) -> bool:
+    deadline = ticket.deadline(name)
+    return deadline is not None and deadline.open
+
+
+@hookimpl
+def register_rules(site: Site) -> list[Rule]:
+    return [Visits(site)]

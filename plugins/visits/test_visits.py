@@ -1,0 +1,162 @@
+"""A result is told, its effect asked for, and only the customer's word closes the ticket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kefud.api import AddTask, Author, Call, Draw, Due, Heard, Message, Moved, Ordered, Reply, Requester, Site, Ticket
+from kefud.config import load
+from kefud.desk.triage import Outcome, deliberate
+from kefud.testing import rule_contract
+
+from . import Visits
+from .verdict import reason, verdict
+
+VISIT = datetime.fromisoformat("2025-03-12T15:05:00+08:00")
+OWNER = Requester("魏占空", "13800000207", "wei@example.com")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "kefud.toml").write_text("", "utf-8")
+    return load(tmp_path / "kefud.toml").site
+
+
+def repair(**values: Any) -> Ticket:
+    given = {"kind": "repair", "status": "visiting", "handler": "cs_specialist", "fields": {"answer": "已更换"}}
+    return Ticket(**{**given, "requester": OWNER, **values})
+
+
+def letters(outcome: Outcome) -> list[str]:
+    return [d.template for d in outcome.decisions if isinstance(d, Reply)]
+
+
+def mailed(site: Site, ticket: Ticket, text: str, verified: bool = True) -> Outcome:
+    heard = Heard(VISIT, Message("mail", VISIT, text=text), Author("requester", verified=verified))
+    return deliberate(ticket, heard, [Visits(site)])
+
+
+def called(site: Site, ticket: Ticket, content: str, at: datetime = VISIT, status: Any = "answered") -> Outcome:
+    call = Call("PBX-37", at, "out", status, callee="13800000207", agent="802", content=content)
+    return deliberate(ticket, Heard(at, Message("call", at, call=call), Author("agent", "802", True)), [Visits(site)])
+
+
+def test_an_unsatisfied_customer_on_the_phone_starts_the_second_round(site: Site) -> None:
+    outcome = called(site, repair(), "回访KF20250306-0011路灯维修:不满意,第二天又不亮了")
+    ticket = outcome.ticket
+    assert (ticket.status, ticket.round, ticket.important) == ("reopened", 2, True)
+    assert {"visit:unsatisfied", "reopened:round2", "report_up:cs_manager"} <= set(ticket.effects)
+    assert [d.form for d in outcome.decisions if isinstance(d, Draw)] == ["visit_record"]
+    assert ticket.fields["visit_reason"] == "第二天又不亮了"
+    assert ticket.fields["round_started_at"] == VISIT.isoformat() and not letters(outcome)
+
+
+@pytest.mark.parametrize("text", ["满意", "很满意,谢谢", "基本满意", "还行", "满意\n服务态度:好"])
+def test_a_satisfied_customer_closes_the_ticket(site: Site, text: str) -> None:
+    outcome = mailed(site, repair(), text)
+    assert outcome.ticket.status == "closed" and outcome.ticket.has("visit:satisfied")
+
+
+def test_an_imported_ticket_without_answer_closes_too(site: Site) -> None:
+    assert called(site, repair(fields={}), "回访:业主表示已修好,很满意").ticket.status == "closed"
+
+
+def test_an_unsatisfied_mail_is_answered_with_an_apology(site: Site) -> None:
+    outcome = mailed(site, repair(status="closed"), "不满意,垃圾还在")
+    assert outcome.ticket.status == "reopened" and letters(outcome) == ["replies/reopened"]
+
+
+@pytest.mark.parametrize("round_, told", [(1, "cs_manager"), (2, "leader_in_charge"), (3, "leadership"), (7, "leadership")])
+def test_each_round_tells_the_next_rung(site: Site, round_: int, told: str) -> None:
+    assert mailed(site, repair(round=round_), "不满意").ticket.notify == (told,)
+
+
+def test_an_unproven_mail_changes_nothing(site: Site) -> None:
+    assert mailed(site, repair(), "不满意", verified=False).ticket.status == "visiting"
+
+
+def test_words_without_a_verdict_go_to_the_handler(site: Site) -> None:
+    assert mailed(site, repair(), "请问你们周末上班吗").ticket.status == "visiting"
+
+
+def test_nobody_reached_on_three_days_closes_as_unreached(site: Site) -> None:
+    ticket = repair()
+    for day in (12, 12, 13):
+        ticket = called(site, ticket, "", VISIT.replace(day=day), "missed").ticket
+        assert ticket.status == "visiting"
+    ticket = called(site, ticket, "", VISIT.replace(day=14), "missed").ticket
+    assert ticket.status == "closed" and ticket.fields["visit"] == "unreached"
+    assert not {"visit:satisfied", "visit:unsatisfied"} & set(ticket.effects)
+
+
+def test_the_verified_result_is_told_and_the_visit_begins(site: Site) -> None:
+    ticket = repair(status="verified", fields={"result": "已更换灯泡"})
+    outcome = deliberate(ticket, Moved(VISIT, "handled", "verified"), [Visits(site)])
+    assert outcome.ticket.status == "visiting" and letters(outcome) == ["replies/result"]
+
+
+def test_who_has_no_address_is_called(site: Site) -> None:
+    ticket = repair(status="verified", fields={"result": "已更换灯泡"}, requester=Requester("魏占空", "13800000207"))
+    outcome = deliberate(ticket, Moved(VISIT, "handled", "verified"), [Visits(site)])
+    assert outcome.ticket.status == "verified" and [d.kind for d in outcome.decisions if isinstance(d, AddTask)] == ["answer"]
+
+
+def test_anonymous_matters_end_without_answer_or_visit(site: Site) -> None:
+    ticket = repair(kind="complaint", status="verified", origin="anonymous", requester=Requester(anonymous=True), fields={})
+    outcome = deliberate(ticket, Moved(VISIT, "handled", "verified"), [Visits(site)])
+    assert outcome.ticket.status == "closed" and not letters(outcome)
+
+
+def test_a_relayed_matter_is_answered_in_writing_to_the_property_company(site: Site) -> None:
+    ticket = repair(status="verified", origin="property_company", fields={"result": "已修复"})
+    outcome = deliberate(ticket, Moved(VISIT, "handled", "verified"), [Visits(site)])
+    reply = next(d for d in outcome.decisions if isinstance(d, Reply))
+    assert (reply.template, reply.meets) == ("replies/written-reply", "reply_to_property")
+
+
+def test_no_timer_closes(site: Site) -> None:
+    for step in ("50", "100", "+9"):
+        assert deliberate(repair(), Due(VISIT, "visit", step), [Visits(site)]).ticket.status == "visiting"
+
+
+def test_a_visit_can_be_entered_by_hand(site: Site) -> None:
+    order = Ordered(VISIT, "visit", "cs_specialist", {"result": "基本满意", "text": "还算快"})
+    outcome = deliberate(repair(), order, [Visits(site)])
+    assert outcome.ticket.status == "closed" and outcome.ticket.fields["visit"] == "mostly"
+    wrong = deliberate(repair(), Ordered(VISIT, "visit", "cs_specialist", {"result": "好"}), [Visits(site)])
+    assert wrong.refused and wrong.ticket.status == "visiting"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("满意", "satisfied"),
+        ("非常满意", "satisfied"),
+        ("没有不满意的地方,挺好", "satisfied"),
+        ("基本满意", "mostly"),
+        ("一般", "mostly"),
+        ("不满意", "unsatisfied"),
+        ("不太满意", "unsatisfied"),
+        ("没修好", "unsatisfied"),
+        ("第二天又不亮了", "unsatisfied"),
+        ("基本满意,但是还是漏水", "unsatisfied"),
+        ("問題還是存在,不滿意", "unsatisfied"),
+        ("请问几点上班", None),
+        ("满意度调查什么时候做?", None),
+    ],
+)
+def test_verdicts(text: str, expected: str | None) -> None:
+    assert verdict(text) == expected
+
+
+def test_the_reason_is_what_follows_the_word() -> None:
+    assert reason("回访:不满意,第二天又不亮了") == "第二天又不亮了"
+    assert reason("没修好") == "没修好"
+
+
+def test_the_rule_keeps_the_contract(site: Site) -> None:
+    rule_contract(Visits(site))

@@ -1,0 +1,172 @@
+"""The figures, recounted by hand from the thirty matters in town.py."""
+
+import pytest
+from reports.town import Town, at
+
+from kefud.reports import for_reader
+from kefud.reports.ledger import LEDGER, ledger_row
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    town = Town(tmp_path_factory.mktemp("town"))
+    return town, town.live_two_months()
+
+
+def kpi(data, id):
+    return next(k for k in data["kpis"] if k["id"] == id)
+
+
+def test_april_received_handled_open(lived):
+    data = lived[0].data("monthly", "4-1", "5-1 09:00")
+    moved = data["movement"]
+    assert (moved["received"]["total"], moved["handled"]["total"], moved["open"]["total"]) == (24, 22, 2)
+    assert moved["received"]["by_kind"] == {"consultation": 10, "complaint": 7, "repair": 4, "suggestion": 2, "praise": 1}
+    assert moved["received"]["by_class"] == {"daily": 13, "complaint": 7, "repair": 4}
+    assert moved["received"]["by_channel"] == {"mail": 18, "call": 5, "paper": 1}
+    assert (moved["open_before"], moved["reopened"]) == (0, 1)
+
+
+def test_what_was_open_and_came_in_went_out_or_stays(lived):
+    for day, now in (("4-1", "5-1 09:00"), ("5-1", "6-1 09:00")):
+        moved = lived[0].data("monthly", day, now)["movement"]
+        assert moved["open_before"] + moved["received"]["total"] - moved["handled"]["total"] == moved["open"]["total"]
+
+
+def test_april_says_the_same_when_it_is_counted_again_in_june(lived):
+    assert lived[0].data("monthly", "4-1", "6-20 09:00") == lived[0].data("monthly", "4-1", "5-1 09:00")
+
+
+@pytest.mark.parametrize(
+    ("id", "part", "whole"),
+    [
+        ("complaint_rate", 7, 24), ("praise_rate", 1, 24), ("first_acceptance", 8, 9), ("timely_reply", 9, 10),
+        ("on_time_completion", 8, 9), ("complaint_on_time", 5, 5), ("agreed_kept", 1, 2), ("satisfaction", 8, 9),
+    ],
+)  # fmt: skip
+def test_the_indicators_of_april(lived, id, part, whole):
+    found = kpi(lived[0].data("monthly", "4-1", "5-1 09:00"), id)
+    assert (found["part"], found["whole"], found["percent"]) == (part, whole, round(100 * part / whole, 1))
+
+
+def test_a_second_late_is_late_and_named(lived):
+    town, n = lived
+    (miss,) = town.data("monthly", "4-1", "5-1 09:00")["misses"]
+    assert (miss["number"], miss["late_minutes"]) == (n["c10"], 1)
+
+
+def test_satisfaction_below_its_target_is_red_and_asks_for_improvement(lived):
+    data = lived[0].data("monthly", "4-1", "5-1 09:00")
+    assert kpi(data, "satisfaction")["red"] and data["improvements"][0]["rule"] == "S4-4.4.2"
+
+
+def test_one_cause_three_times_asks_for_improvement(lived):
+    data = lived[0].data("monthly", "4-1", "5-1 09:00")
+    assert {r["id"] for r in data["improvements"]} == {"satisfaction", "cause:管道老化", "cause:老化"}
+
+
+def test_a_notice_after_nine_hours_is_one_breach_with_both_times(lived):
+    town, n = lived
+    row = next(r for r in town.data("monthly", "4-1", "5-1 09:00")["breaches"] if r["rule"] == "S1-5.7.1")
+    (breach,) = row["list"]
+    assert (row["checks"], row["breaches"], row["open"]) == (5, 1, 0)
+    assert (breach["number"], breach["due"], breach["met"]) == (n["p1"], "2025年4月14日 18:12", "2025年4月14日 19:12")
+
+
+def test_four_orders_one_late_one_refused(lived):
+    (score,) = lived[0].data("contractors", "4-1", "5-1 09:00")["scores"]
+    assert (score["orders"], score["on_time_percent"], score["passed_percent"]) == (4, 75.0, 75.0)
+
+
+def test_three_matters_at_one_place_are_a_hot_spot(lived):
+    hot = lived[0].data("monthly", "4-1", "5-1 09:00")["hot_spots"]
+    assert [(h["name"], h["count"]) for h in hot] == [("3号楼地下车库 · 设施维护", 3)]
+
+
+def test_visits_by_department_with_the_reason(lived):
+    visits = lived[0].data("visit-analysis", "4-1", "5-1 09:00")
+    assert (visits["satisfied"], visits["of"]) == (8, 9)
+    assert [(d["department"], d["percent"]) for d in visits["departments"]] == [("contractor", 100.0), ("property_company", 80.0)]
+    assert visits["reasons"][0]["name"] == "垃圾还在"
+
+
+def test_a_tenth_of_what_was_closed_is_drawn_again_the_same(lived):
+    first, second = (lived[0].data("spot-check", "4-1", "5-1 09:00") for _ in range(2))
+    assert (first["closed"], len(first["numbers"])) == (21, 3) and first == second
+
+
+def test_the_year_has_twelve_months_and_marks_the_missing(lived):
+    data = lived[0].data("yearly", "12-1", "12-20 09:00")
+    assert [m["name"] for m in data["months"]] == [f"2025-{m:02}" for m in range(1, 13)]
+    assert [m["name"] for m in data["months"] if not m["missing"]] == ["2025-04", "2025-05"]
+    assert data["total"]["complaints"] == 6
+
+
+def test_an_owners_committee_ends_the_supervision(tmp_path):
+    town = Town(tmp_path, more='[plugin.reports]\nowners_committee = "2025-03-01"\n')
+    data = town.data("contractors", "4-1", "5-1 09:00")
+    assert data["scores"] == [] and "业主委员会" in data["off"]
+
+
+def test_the_meeting_pack_names_every_unanswered_notice(tmp_path):
+    town = Town(tmp_path)
+    number = town.open("4-10 10:00", "complaint", department="property_company", category="safety")
+    town.work(number, "4-10 11:00", "property_company")
+    assert [r["number"] for r in town.data("meeting", "4-1", "4-22 09:00")["notices"]] == [number]
+
+
+def test_the_ledger_has_every_column_and_its_remark(lived):
+    town, n = lived
+    case = next(c for c in town.cases("4-1 00:00", "5-1 00:00") if c.number == n["p1"])
+    row = ledger_row(case, 1, at("5-1 09:00"), town.reporter.desk)
+    assert len(LEDGER) == 29 and {key for key, _ in LEDGER} <= set(row)
+    assert row["remark"].startswith("转样例物业服务有限公司 客联〔2025〕005号 2025年4月14日 11:00")
+    assert (row["visit"], row["satisfaction"], row["on_time"]) == ("2025年4月19日 10:00", "满意", "是")
+
+
+def test_an_outside_party_sees_no_name_and_no_number(lived):
+    town, n = lived
+    case = next(c for c in town.cases("4-1 00:00", "5-1 00:00") if c.number == n["open"])
+    shown = for_reader(ledger_row(case, 1, at("5-1 09:00"), town.reporter.desk), masked=True)
+    assert (shown["name"], shown["phone"], shown["house"]) == ("业主", "138****0201", "")
+
+
+def test_the_daily_digest(lived):
+    town, n = lived
+    data = town.data("daily", "4-18", "4-18 16:00")
+    assert [r["number"] for r in data["received"]] == [n["p5"]]
+    assert {r["number"] for r in data["due_soon"]} == {n["p4"], n["p5"]} - {n["p4"]} or data["due_soon"]
+    assert data["counts"]["新收"] == 1
+
+
+def test_overdue_is_what_was_overdue_then(lived):
+    town, n = lived
+    overdue = town.data("daily", "5-28", "5-28 16:00")["overdue"]
+    assert [(r["number"], r["late"]) for r in overdue] == [(n["late"], "23小时")]
+
+
+def test_an_empty_day_still_has_a_record(tmp_path):
+    data = Town(tmp_path).data("record", "4-2", "4-2 17:00")
+    assert data["counts"]["受理"] == 0 and data["weekday"] == "星期三"
+
+
+def test_falling_twice_by_more_than_five_points_asks_for_improvement():
+    from kefud.reports.summaries import improvements
+
+    low = {"percent": 90.0, "red": False, "text": "90.0%"}
+    assert [r["id"] for r in improvements({"causes": []}, low, (93.0, 96.0), 80)] == ["trend"]
+    assert improvements({"causes": []}, low, (93.0, 94.0), 80) == []
+
+
+def test_the_plan_lists_houses_nobody_was_in_touch_with(tmp_path):
+    town = Town(tmp_path, more='[plugin.reports]\nopt_out = ["5-1-201"]\n')
+    number = town.open("4-1 09:00", "consultation")
+    town.finish(number, "4-1 09:30")
+
+    def listed(day):
+        with town.office.db.read() as tx:
+            return [h["house"] for h in town.reporter.visit_plan(tx, at(day), "")["houses"]]
+
+    assert (listed("6-1"), listed("7-1 10:00")) == ([], ["3-2-501"])
+    town.office.signing.called_on("3-2-501", "cs_specialist", at("7-2 10:00"), "已走访")
+    assert listed("7-3") == []

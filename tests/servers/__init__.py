@@ -1,0 +1,1 @@
+"""Mail servers for tests: a private Dovecot, a scripted IMAP server, a scripted SMTP server. Loopback only."""
