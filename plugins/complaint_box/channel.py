@@ -89,6 +89,10 @@ class ComplaintBox:
         """Seconds until something that is still being written may be looked at again, 0 where nothing is."""
         return self._watch.left()
 
+    def again_in(self) -> float:
+        """Seconds until a file that was still settling may be looked at again, 0 where none is."""
+        return self._watch.again()
+
     def close(self) -> None:
         self._watch.close()
 

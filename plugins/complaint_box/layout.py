@@ -147,7 +147,7 @@ def _one_line(pieces: Sequence[Line]) -> Line:
         min(piece.top for piece in pieces),
         max(piece.right for piece in pieces),
         max(piece.bottom for piece in pieces),
-        any(after.left - before.right > 2 * before.height for before, after in pairwise(pieces)),
+        any(after.left - before.right > before.height for before, after in pairwise(pieces)),
     )
 
 

@@ -25,7 +25,7 @@ class Letter:
 
     @property
     def fingerprint(self) -> tuple[int, ...]:
-        return tuple(number for entry in self.pages for number in entry.fingerprint)
+        return tuple(number for entry in (*self.pages, *self.rest) for number in entry.fingerprint)
 
     @property
     def mtime_ns(self) -> int:

@@ -56,7 +56,8 @@ def _blank(image: Image) -> bool:
     inner = _inner(image)
     darker = ImageChops.subtract(inner.filter(ImageFilter.BoxBlur(12)), inner)
     ink = sum(darker.histogram()[24:])
-    return inner.getextrema()[1] > 120 and ink < DUST * inner.width * inner.height
+    lightest = max(value for value, count in enumerate(inner.histogram()) if count)
+    return lightest > 120 and ink < DUST * inner.width * inner.height
 
 
 def _bars(image: Image) -> bool:

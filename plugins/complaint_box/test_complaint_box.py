@@ -171,6 +171,7 @@ def test_a_separator_is_known_upside_down_and_a_short_letter_is_none() -> None:
     Image.open(io.BytesIO(separator_sheet())).rotate(180).convert("1").save(turned, "TIFF")
     assert is_separator(turned.getvalue(), "sheet") and not is_separator(separator_sheet(), "blank")
     assert not is_separator(render_letter("谢谢", "png"), "sheet")
+    assert is_separator((Path(__file__).parent / "separator.png").read_bytes(), "sheet")
 
 
 # ── The register of an opening ──────────────────────────────────────────────────────────────────────────────────────
@@ -317,7 +318,7 @@ def test_reading_keeps_within_a_gibibyte(tmp_path: Path) -> None:
 
 def lines(*told: tuple[str, int, int]) -> list[Line]:
     """Lines of writing: text, left edge and row."""
-    return [Line(text, 0.99, left, row * 40, left + 30 * len(text), row * 40 + 30) for text, left, row in told]
+    return [Line(text, 0.99, left, row * 40, left + 15 * len(text.encode("gbk")), row * 40 + 30) for text, left, row in told]
 
 
 def test_wrapped_lines_are_joined_and_new_matters_are_not() -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kefud.api import Channel, Parcel, Transport
+from kefud.api import Channel, Observer, Parcel, Transport
 from kefud.compose import Draft, Press, build_mail
 from kefud.config import Site
 from kefud.desk import decisions as d
@@ -24,7 +24,7 @@ from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Ticket
 from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
-from kefud.loader import Found, PluginFailed, collect
+from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of
 from kefud.mime import authenticated
 from kefud.workers import Asker, asks, doing
 
@@ -52,10 +52,12 @@ class ReadingRoom:
     def _collect(self, plugins: Sequence[Found], hook: str) -> list[Any]:
         objects: list[Any] = []
         for found in plugins:
+            doing(f"plugin {found.name}")
             try:
                 objects += collect(found, hook, self.site)
             except PluginFailed as error:
                 self.faults.append(str(error))
+        doing("")
         return objects
 
     def ready(self) -> list[str]:
@@ -287,15 +289,38 @@ def transport_host(
     return TransportHost(transports[id], Press(templates), Path(papers))
 
 
+class ObserverHost:
+    """The observers of one plugin."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers = observers
+
+    @asks
+    def tell(self, asker: Asker, changes: Sequence[tuple[Ticket, str]]) -> int:
+        """Tell every observer of each change in order; the daemon is told which ones they all have heard."""
+        for index, (ticket, change) in enumerate(changes):
+            for observer in self.observers:
+                doing(f"observer {observer.name}")
+                observer.ticket_changed(ticket, change)
+            asker.ask("told", index)
+        doing("")
+        return len(changes)
+
+
+def observer_host(site: Site, plugin: Found) -> ObserverHost:
+    return ObserverHost(collect(plugin, "register_observers", site))
+
+
 def inspect_plugin(plugin: Found, site: Site) -> dict[str, Any]:
     """What a plugin implements, and what is wrong with it; for `kefud plugin list` and `kefud check`."""
-    from kefud.loader import hooks_of
-
     report: dict[str, Any] = {"name": plugin.name, "path": str(plugin.path), "hooks": [], "faults": []}
     try:
         report["hooks"] = hooks_of(plugin)
-        for hook in report["hooks"]:
+        for hook in HOOKS:
             collect(plugin, hook, site)
+        if not report["hooks"]:
+            known = ", ".join(HOOKS)
+            report["faults"].append(f"plugin {plugin.name} implements no hook; put @hookimpl before one of {known}")
     except PluginFailed as error:
         report["faults"].append(str(error))
     return report

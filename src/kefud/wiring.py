@@ -97,6 +97,14 @@ class _Deadlines:
         return told or woke
 
 
+class RehearsalRoom:
+    """Reads and judges in one child."""
+
+    def __init__(self, reader: Reader, judge: Judge) -> None:
+        self.read = reader.read
+        self.judge = judge.judge
+
+
 class Office:
     """A running kefud: the store, the children, the stages. Use as a context manager.
 
@@ -111,6 +119,7 @@ class Office:
         clock: Callable[[], datetime] = system_clock,
         nonce: Callable[[], str] = lambda: secrets.token_hex(5),
         exclusive: bool = True,
+        open_store: bool = True,
     ) -> None:
         self.loaded = loaded
         self.site = loaded.site
@@ -125,6 +134,7 @@ class Office:
         self.workers: list[Worker] = []
         self._nonce = nonce
         self._exclusive = exclusive
+        self._open_store = open_store
         self._lock: int | None = None
         self._daemon: Daemon | None = None
         self._casework: Casework | None = None
@@ -144,6 +154,8 @@ class Office:
         self.close()
 
     def open(self) -> None:
+        if not self._open_store:
+            return
         self.spool.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._exclusive and self.db.sqlite:
             self._lock = take_lock(self.spool / "kefud.lock")
@@ -197,6 +209,15 @@ class Office:
             message = f'there is no plugin "{name}"; found are {known}'
             raise ConfigError([Problem(self.loaded.path, 0, key, message)])
         return found
+
+    def room(self, channels: Sequence[ChannelConfig] = ()) -> RehearsalRoom:
+        """A reading room for what-if: reads with ``channels`` (else our own) and asks this configuration's rules."""
+        read_by = [c for c in channels or self.loaded.config.channel if c.enabled]
+        limits = self.site.limits
+        worker = self._room("rehearsal", read_by, 4 << 30)
+        return RehearsalRoom(
+            Reader(worker, self.breaker, seconds=limits.ocr_seconds), Judge(worker, self.breaker, seconds=limits.worker_seconds)
+        )
 
     def channels(self) -> list[ChannelConfig]:
         return [c for c in self.loaded.config.channel if c.enabled]

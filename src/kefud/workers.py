@@ -171,7 +171,7 @@ def _child(spec: dict[str, Any], fds: Sequence[int]) -> None:
     module, _, name = spec["factory"].partition(":")
     factory = getattr(importlib.import_module(module), name)
     lanes = [Connection(fd) for fd in fds[1:]]
-    served = factory(*spec["args"])
+    served = _made(factory, spec["args"])
     objects = served if isinstance(served, list) else [served] * len(lanes)
     threads = [threading.Thread(target=_serve, args=pair, daemon=True) for pair in zip(lanes[1:], objects[1:], strict=True)]
     for thread in threads:
@@ -180,6 +180,23 @@ def _child(spec: dict[str, Any], fds: Sequence[int]) -> None:
     for thread in threads:
         thread.join()
     os._exit(0)
+
+
+def _made(factory: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        return factory(*args)
+    except KefudError as error:
+        return _Unborn(error)
+
+
+class _Unborn:
+    """Stands in for what could not be made: whoever calls it is told why."""
+
+    def __init__(self, reason: KefudError) -> None:
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._reason
 
 
 def _limit(spec: dict[str, Any]) -> None:

@@ -134,8 +134,9 @@ def test_a_directory_in_use_is_refused(tmp_path):
 
 @pytest.mark.parametrize("program", [None, "/bin/false"])
 def test_without_dovecot_the_mailbox_is_a_maildir(tmp_path, program):
+    mail = b"Subject: hello\r\n\r\nhello\r\n"
     with mailbox(tmp_path, program) as box:
-        box.deliver(b"Subject: hello\r\n\r\nhello\r\n", 1)
+        box.deliver(mail, 1)
         assert 'plugin = "maildir"' in box.channel
         assert "Maildir" in box.note
-    assert [path.read_bytes() for path in (tmp_path / "in" / "maildir" / "new").iterdir()] == [b"Subject: hello\r\n\r\nhello\r\n"]
+    assert [path.read_bytes() for path in (tmp_path / "in" / "maildir" / "new").iterdir()] == [mail]

@@ -20,6 +20,7 @@ import click
 
 from kefud.cli.outbox import letter_json
 from kefud.cli.shelf import entry_json
+from kefud.compose import Press
 from kefud.config import load
 from kefud.demo.mailbox import find_dovecot, mailbox
 from kefud.demo.office import furnish
@@ -29,6 +30,7 @@ from kefud.demo.samples import sample
 from kefud.demo.smtp import SmtpServer
 from kefud.desk.ticket import chinese
 from kefud.errors import KefudError, Usage
+from kefud.shipped import shipped
 from kefud.store import arrivals, letters, tickets
 from kefud.store.invariants import violations
 from kefud.wiring import Office
@@ -44,35 +46,49 @@ def demo(keep: str | None, patience: float) -> None:
     """Sample mail, calls and letters go in, work orders come out; says what it did and where to look."""
     directory = _directory(keep)
     started = time.monotonic()
+    lacks = _lacks()
+    for what in lacks:
+        _say(f"注意 note: {what}")
     try:
         with _signals():
-            done, report, broken = _run(directory, patience)
+            done, report, broken = _run(directory, min(patience, 30.0) if "PDF" in "".join(lacks) else patience)
     except KeyboardInterrupt:
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
         raise
     except KefudError as error:
         raise KefudError(f"{error}\nfiles of this run: {directory}") from None
-    took = time.monotonic() - started
-    click.secho(f"kefud 演示 demonstration: {took:.0f} 秒 seconds", bold=True)
+    click.secho(f"kefud 演示 demonstration: {time.monotonic() - started:.0f} 秒 seconds", bold=True)
+    _print(report, directory)
+    for what in lacks:
+        click.secho(f"\n注意 note: {what}", fg="yellow")
+    for line in broken:
+        click.secho(f"kefud: verify: {line}", fg="red", err=True)
+    if not done:
+        click.secho("kefud: not everything could be worked off in time; see what is pending above", fg="red", err=True)
+    if broken or not done:
+        sys.exit(1)
+
+
+def _print(report: Report, directory: Path) -> None:
     for section in report.sections(directory, _program()):
         click.echo("")
         click.secho(f"■ {section.title}", bold=True, fg="cyan")
         for number, line in enumerate(lines(section)):
             click.secho(line, dim=(number == 0 and bool(section.heads) and bool(section.rows)) or None)
-    _complain(done, broken, report, patience)
 
 
-def _complain(done: bool, broken: list[str], report: Report, patience: float) -> None:
-    """Say what is missing or went wrong; status 1 where something was left undone."""
-    for what in _missing(report):
-        click.secho(f"\n提示 note: {what}", fg="yellow")
-    for line in broken:
-        click.secho(f"kefud: verify: {line}", fg="red", err=True)
-    if not done:
-        click.secho(f"kefud: not everything was worked off within {patience:.0f} seconds; see above", fg="red", err=True)
-    if broken or not done:
-        sys.exit(1)
+def _lacks() -> list[str]:
+    """What this machine lacks, and what follows from it."""
+    found = []
+    try:
+        press = Press([str(shipped("templates"))])
+        press.print("notice", press.samples()["notice"])
+    except (KefudError, ImportError) as error:
+        found.append(f"工作联系单不能打印成 PDF,不会发出 (no PDF, so no work order leaves: {error})")
+    if importlib.util.find_spec("rapidocr") is None:
+        found.append("没有安装 OCR,来信都等人誊录 (without OCR every scan waits for a person: pip install 'kefud[ocr]')")
+    return found
 
 
 def _directory(keep: str | None) -> Path:
@@ -177,13 +193,3 @@ def _program() -> str:
         return "kefud"
     here = Path.cwd()
     return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)
-
-
-def _missing(report: Report) -> Iterator[str]:
-    if not list(report.papers()):
-        if importlib.util.find_spec("typst") is None:
-            yield "没有安装 typst,工作联系单没有打印成 PDF (no PDFs without typst: pip install 'kefud[pdf]')"
-        else:
-            yield "工作联系单没有打印成 PDF,请运行 kefud doctor (it says why, mostly the package fonts-noto-cjk is missing)"
-    if importlib.util.find_spec("rapidocr") is None:
-        yield "没有安装 OCR,所有来信等人誊录 (without OCR every scan waits for a person: pip install 'kefud[ocr]')"

@@ -178,8 +178,7 @@ class Report:
             (f"{program} ticket show {number}", "# 一张工单的全过程 one ticket and its history"),
             (f"{program} explain {number}", "# 为什么这样办 why it was decided so"),
             (f"{program} outbox list", "# 所有函件 every letter"),
-            (f"{program} shelf list", "# 看不清的来信 what could not be read"),
-            (f'{program} shelf transcribe {shelved} --text "…"', "# 誊录 type what it says; the next run makes it a ticket"),
+            (f"{program} shelf show {shelved}", "# 看不清的来信 the letter that could not be read"),
             (f"{program} status", "# 总览 overview"),
             (f"rm -r {directory}", "# 清除演示 remove it all"),
         )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from kefud.desk.arrival import Arrival
 from kefud.store import blobs
-from kefud.store.tables import ArrivalRow, ArrivalTicket, Blob
+from kefud.store.tables import ArrivalRow, ArrivalTicket, Blob, TicketRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,24 @@ def take_over(tx: Connection, owners: Sequence[str] | None = None) -> int:
     dead = ArrivalRow.owner.in_(owners) if owners is not None else ArrivalRow.owner != ""
     mine = (ArrivalRow.status == "received", ArrivalRow.lease_until.is_not(None), dead)
     return tx.execute(update(ArrivalRow).where(*mine).values(lease_until=None, owner="")).rowcount
+
+
+def filed_since(tx: Connection, since: datetime, spool: Path) -> list[tuple[Waiting, tuple[str, ...]]]:
+    """Arrivals filed since ``since`` with the numbers of their tickets, oldest first, ready to be read again."""
+    columns = (
+        ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject,
+        ArrivalRow.transcript, Blob.data, Blob.path,
+    )  # fmt: skip
+    query = select(*columns).join(Blob, Blob.sha == ArrivalRow.blob)
+    rows = tx.execute(query.where(ArrivalRow.status == "filed", ArrivalRow.taken_at >= since).order_by(ArrivalRow.id))
+    found = []
+    for r in rows:
+        numbers = select(TicketRow.number).join(ArrivalTicket, ArrivalTicket.ticket == TicketRow.id)
+        named = tuple(tx.scalars(numbers.where(ArrivalTicket.arrival == r.id).order_by(TicketRow.id)))
+        arrival = Arrival(r.ref, r.received_at, bytes(r.data or b""), r.medium, r.subject)
+        path = "" if r.data is not None else str(spool / "blobs" / r.path)
+        found.append((Waiting(r.id, r.channel, arrival, 0, r.transcript, path), named))
+    return found
 
 
 def give_back(tx: Connection, ids: Sequence[int]) -> None:

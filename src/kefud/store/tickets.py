@@ -383,6 +383,18 @@ def history_of(tx: Connection, ticket: int) -> list[dict[str, Any]]:
     return [{"at": r.at, "who": r.who, "what": r.what, "why": r.why, "data": r.data} for r in tx.execute(query)]
 
 
+def changes(tx: Connection, after: int, also: Sequence[int], most: int) -> list[tuple[int, int, str]]:
+    """History rows numbered beyond ``after`` or among ``also``, in order: (number, ticket, what)."""
+    wanted = (HistoryRow.id > after) | HistoryRow.id.in_(also) if also else HistoryRow.id > after
+    query = select(HistoryRow.id, HistoryRow.ticket, HistoryRow.what).where(wanted).order_by(HistoryRow.id).limit(most)
+    return [(id, ticket, what) for id, ticket, what in tx.execute(query)]
+
+
+def last_change(tx: Connection) -> int:
+    """The number of the newest history row, 0 if there is none."""
+    return tx.scalar(select(func.max(HistoryRow.id))) or 0
+
+
 def messages_of(tx: Connection, ticket: int) -> list[dict[str, Any]]:
     """Messages of a ticket, oldest first."""
     query = select(MessageRow).where(MessageRow.ticket == ticket).order_by(MessageRow.id)
