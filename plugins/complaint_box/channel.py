@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from kefud.api import Arrival, Ledger, Message, Paper, Site, SourceFailed, Unreadable
+from kefud.api import (
+    Arrival, DropFolder, Entry, Ledger, Message, Paper, Refused, Settling, Site, SourceFailed, Unreadable, Watch, shown,
+)  # fmt: skip
 
-from .dropfolder import DropFolder, Entry, Refused, Settling, Watch, shown
 from .formats import MOST_PAGES, bundle, complete, kind_of, unbundle
 from .letters import Letter, batch_letters, folder_letter, single_letters
 from .ocr import Reader
@@ -88,10 +89,6 @@ class ComplaintBox:
     def again_in(self) -> float:
         """Seconds until something that is still being written may be looked at again, 0 where nothing is."""
         return self._watch.left()
-
-    def again_in(self) -> float:
-        """Seconds until a file that was still settling may be looked at again, 0 where none is."""
-        return self._watch.again()
 
     def close(self) -> None:
         self._watch.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .dropfolder import Entry, natural
+from kefud.api import Entry, natural
 
 NOT_YET = (".part", ".tmp")
 

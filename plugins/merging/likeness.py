@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from kefud.api import find_houses, fold
 
@@ -14,6 +15,8 @@ _NOISE = re.compile(
 )
 
 
+# The same open tickets are compared with one message after another: what was worked out for them is kept.
+@lru_cache(maxsize=4096)
 def pairs(text: str) -> frozenset[str]:
     """The character pairs of what a text is about."""
     words = _NOISE.sub(" ", fold(text)).split()
@@ -30,6 +33,7 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return (dice + overlap) / 2 if min(len(one), len(other)) >= 3 else dice
 
 
+@lru_cache(maxsize=4096)
 def places(text: str) -> frozenset[str]:
     """Buildings, units and houses named in a text."""
     return frozenset(mention.id for mention in find_houses(text))

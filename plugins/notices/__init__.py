@@ -119,6 +119,8 @@ class Notices:
             yield Notify(told, "reports/important", {"reasons": _why_important(ticket)}, rule="S0-4.2.1")
 
     def _praise(self, ticket: Ticket) -> Iterator[Decision]:
+        text = f"表扬请转达当事同事并致谢,然后办结:{ticket.summary or ticket.subject}"
+        yield AddTask("praise", "cs_clerk", text, key="praise", rule="S1-4.3.5", why="表扬须转达并致谢")
         praised = str(ticket.fields.get("praised") or ticket.department or "")
         if praised and praised != "cs_center":
             why = f"表扬转达{chinese(praised)}"

@@ -11,10 +11,11 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kefud.api import Arrival, Call, Ledger, Message, Site, SourceFailed, Unreadable
+from kefud.api import (
+    Arrival, Call, DropFolder, Entry, Ledger, Message, Refused, Settling, Site, SourceFailed, Unreadable, Watch, shown,
+)  # fmt: skip
 
 from .dates import decide_order
-from .dropfolder import DropFolder, Entry, Refused, Settling, Watch, shown
 from .rejects import Rejects
 from .rows import Rejected, Row, Rows, better
 from .settings import Settings
@@ -106,10 +107,6 @@ class PhoneLog:
     def again_in(self) -> float:
         """Seconds until something that is still being written may be looked at again, 0 where nothing is."""
         return self._watch.left()
-
-    def again_in(self) -> float:
-        """Seconds until a file that was still settling may be looked at again, 0 where none is."""
-        return self._watch.again()
 
     def close(self) -> None:
         self._watch.close()

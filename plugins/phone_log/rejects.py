@@ -7,7 +7,7 @@ import io
 import os
 from pathlib import Path
 
-from .dropfolder import DropFolder, Refused
+from kefud.api import DropFolder, Refused
 
 MOST = 5_000
 COLUMNS = ("行号", "原因", "原文")

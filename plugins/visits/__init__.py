@@ -83,7 +83,8 @@ class Visits:
     def _written(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         text, at = occasion.message.text, occasion.message.received_at
         said = verdict(text)
-        if said and occasion.author.verified:
+        household = occasion.author.id == "household" and said == "unsatisfied"  # taking it up again does no harm
+        if said and (occasion.author.verified or household):
             if said == "unsatisfied" or ticket.status in ("answered", "visiting"):
                 yield from self._judged(ticket, said, "邮件", text, at, occasion)
             else:

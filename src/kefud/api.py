@@ -74,6 +74,7 @@ from kefud.desk.phones import find_phones, mask_personal, mask_phone, normalise_
 from kefud.desk.ticket import ORIGINS, Deadline, Document, Related, Requester, Ticket, chinese
 from kefud.desk.triage import Rule
 from kefud.desk.view import as_instant, local, without_personal
+from kefud.dropfolder import DropFolder, Entry, Refused, Settling, Watch, natural, shown
 from kefud.errors import DeliveryFailed, KefudError, SourceFailed, Unreadable
 from kefud.mime import read_mail
 from kefud.mime.forward import forwarded
@@ -201,13 +202,13 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 __all__ = [
     "AddTask", "Address", "Arrival", "Arrived", "Assign", "Attachment", "Author", "Bounce", "Calendar", "Call", "Channel",
     "ChannelConfig", "Classify", "Deadline", "Decision", "Delivered", "DeliveryFailed", "Document", "DoneTask", "Draw",
-    "DropClock", "Due", "Effect", "EmailMessage", "Escalate", "Extension", "Heard", "House", "Ignore", "Join", "KefudError",
+    "DropClock", "DropFolder", "Due", "Entry", "Effect", "EmailMessage", "Escalate", "Extension", "Heard", "House", "Ignore", "Join", "KefudError",
     "Knowledge", "Ledger", "Lock", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "NewRound", "Notice", "Notify",
-    "Observer", "Occasion", "Opened", "Ordered", "Paper", "Parcel", "Party", "Refuse", "Relate", "Related", "Remark", "Reminded",
-    "Reply", "Requester", "Returned", "Role", "Rule", "Secret", "SetFields", "Shelve", "Site", "SourceFailed", "Split",
-    "StartClock", "StopClock", "Term", "Ticket", "Transport", "TransportConfig", "Unreadable", "VoidDocument", "Wire",
-    "Write", "chinese", "as_instant", "contact_shown", "due", "fold", "header_only", "hookimpl", "hookspec", "local", "loopback", "next_step", "parse_term", "read_mail",
-    "seconds", "tls_context", "validated", "Any", "field",
+    "Observer", "Occasion", "Opened", "Ordered", "Paper", "Parcel", "Party", "Refuse", "Refused", "Relate", "Related", "Remark", "Reminded",
+    "Reply", "Requester", "Returned", "Role", "Rule", "Secret", "SetFields", "Settling", "Shelve", "Site", "SourceFailed", "Split",
+    "StartClock", "StopClock", "Term", "Ticket", "Transport", "TransportConfig", "Unreadable", "VoidDocument", "Watch", "Wire",
+    "Write", "chinese", "as_instant", "contact_shown", "due", "fold", "header_only", "hookimpl", "hookspec", "local", "loopback", "natural", "next_step", "parse_term", "read_mail",
+    "seconds", "shown", "tls_context", "validated", "Any", "field",
     "register_channels", "register_observers", "register_rules", "register_transports",
     "HouseMention", "ORIGINS", "find_houses", "find_phones", "find_when", "forwarded", "mask_personal", "mask_phone",
     "normalise_house", "normalise_phone", "number", "own_house", "parse_when", "sentences", "without_personal",

@@ -155,10 +155,6 @@ class Watch:
         """Seconds until something may be ready, 0 where nothing is settling."""
         return 0.0 if self._again is None else max(0.05, self._again - time.monotonic())
 
-    def again(self) -> float:
-        """Seconds until something that was still settling may be looked at again, 0 where nothing settles."""
-        return max(0.05, self._again - time.monotonic()) if self._again is not None else 0.0
-
     def wait(self, seconds: float) -> bool:
         """True as soon as the folder has changed, or something may have settled."""
         before, end = self._snapshot(), time.monotonic() + seconds
