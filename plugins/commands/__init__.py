@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kefud.api import Decision, Heard, Occasion, Ordered, Remark, Rule, Site, StopClock, Ticket, Write, hookimpl, local
+from kefud.api import Decision, Heard, Occasion, Ordered, Refuse, Remark, Rule, Site, StopClock, Ticket, Write, hookimpl, local
 
 from .customers import Customers
 from .departments import Answer, Departments
-from .orders import Orders
+from .orders import SIGNING, Orders, release
 from .speech import Said, commands, is_empty, labelled, spoken
 
 BY_STAFF = ("handled", "extend", "transfer", "in_progress")
@@ -94,6 +94,15 @@ class Commands:
                 if running and running.open:
                     yield StopClock("important", at, rule="S0-4.2.4", why=f"{self.departments.name(by)}已知悉")
                 yield Remark(f"{self.departments.name(by)}知悉。{one.text}".strip(), rule="S0-4.2.4")
+            elif one.command == "agree" and any(letter.status == "held" for letter in ticket.letters):
+                roles = {by, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
+                signing = next((role for role in SIGNING if role in roles), by)
+                decisions = list(release(ticket, signing))
+                refused = [d.reason for d in decisions if isinstance(d, Refuse)]
+                answer.refused.extend(refused)
+                if not refused:
+                    answer.done("release", "暂缓的函件已放行")
+                yield from decisions
             elif one.command in BY_STAFF:
                 yield from self.departments.carry_out(ticket, by, one, at, answer)
 

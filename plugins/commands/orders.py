@@ -24,6 +24,7 @@ from kefud.api import (
     Ordered,
     Refuse,
     Relate,
+    Release,
     Remark,
     Reply,
     SetFields,
@@ -50,6 +51,17 @@ SUPERIORS = {"property_supervisor": "pm_dept_manager", "property_manager": "lead
 CLASSIFIED = ("kind", "category", "urgency", "important", "origin", "house", "subject", "summary", "masked", "dispute")
 ELSEWHERE = ("approve", "reject", "visit", "reopen")
 """Orders that the plugins approvals and visits carry out."""
+
+
+def release(ticket: Ticket, by: str) -> Iterator[Decision]:
+    """Held letters leave on the word of those who sign (RULES §9)."""
+    if by not in SIGNING:
+        names = "、".join(chinese(role) for role in SIGNING)
+        yield Refuse(f"暂缓的函件由{names}放行", rule="S0-6.0")
+    elif not any(letter.status == "held" for letter in ticket.letters):
+        yield Refuse("没有暂缓的函件")
+    else:
+        yield Release(rule="S0-6.0", why=f"{chinese(by)}放行")
 
 
 class Orders:
@@ -104,6 +116,9 @@ class Orders:
         fields = order.args.get("fields")
         if isinstance(fields, dict):
             yield SetFields({str(k): v for k, v in fields.items()}, rule="S1-4.3.3", why=f"{chinese(order.by)}登记")
+
+    def _release(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        yield from release(ticket, order.by)
 
     def _reply(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         text, way = _text(order, "text"), _text(order, "by", text=False) or "mail"

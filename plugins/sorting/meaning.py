@@ -21,6 +21,10 @@ CATEGORY_ORDER = (
 WRONGS = ("environment", "safety", "attitude", "sales_service")
 """Categories in which telling what is the case is already blaming."""
 PLAN_ORDER = ("fire", "gas", "lift_entrapment", "water_leak", "power", "injury")
+IN_DANGER = ("safety", "facility", "house_quality", "environment", "attitude")
+"""Categories an emergency may have; a gas company's number or a fee beside it says nothing."""
+ERRANDS = ("fees", "leasing", "certificate", "utility_fee", "handover", "activity", "personalisation", "sales_policy", "general")
+"""What somebody came for when the manners of staff spoilt it."""
 ASSERTED = ("complaint", "repair")
 DENIALS = ("anonymous", "confidential", "chase", "late")
 """Marks whose words are denials themselves."""
@@ -204,8 +208,14 @@ class _Weighing:
             extra = {"lift_entrapment": "facility", "water_leak": "", "power": "safety"}.get(plan, "safety")
             if extra:
                 scores[extra] = scores.get(extra, 0.0) + 6.0
+        if plans:
+            scores = {category: score for category, score in scores.items() if category in IN_DANGER} or {"facility": 3.0}
         if scores.get("design", 0.0) >= 7:
             scores["design"] += 4.0
+        if scores.get("attitude", 0.0) >= 6 and found.scores["complaint"] >= 4 and self._blamed():
+            for errand in ERRANDS:
+                if errand in scores:
+                    scores[errand] *= 0.5
         if "violence" in found.marks:
             scores["safety"] = scores.get("safety", 0.0) + 8.0
         if "major" in found.marks:
@@ -332,6 +342,13 @@ class _Weighing:
 
     def _parties(self, found: Meaning) -> tuple[str, str]:
         """Who is blamed for bad manners, and who is praised."""
+        blamed, praised = self._weights_of_parties()
+        return _most(blamed or praised), _most(praised)
+
+    def _blamed(self) -> bool:
+        return bool(self._weights_of_parties()[0])
+
+    def _weights_of_parties(self) -> tuple[dict[str, float], dict[str, float]]:
         manners = {self.reading.sentence(h.start) for h in self.reading.of("category.attitude")}
         blamed: dict[str, float] = defaultdict(float)
         praised: dict[str, float] = defaultdict(float)
@@ -345,7 +362,7 @@ class _Weighing:
                     blamed[party] += 2 * hit.word.weight
                 elif sentence + 1 in manners:
                     blamed[party] += hit.word.weight
-        return _most(blamed or praised), _most(praised)
+        return blamed, praised
 
 
 def _most(weights: dict[str, float]) -> str:

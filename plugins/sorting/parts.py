@@ -10,20 +10,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kefud.api import HouseMention, Matter, fold
+from kefud.api import HouseMention, Matter, fold, number
 
 from .meaning import Meaning
 
 _ITEM = re.compile(
     r"(?:(?<=^)|(?<=[\n。;!?:]))[ \t]*"
-    r"(?:(?:第?[一二三四五六七八九十]{1,2}|[0-9]{1,2})[、.)](?![0-9])|\((?:[一二三四五六七八九十]{1,2}|[0-9]{1,2})\)|[①②③④⑤⑥⑦⑧⑨⑩]"
-    r"|第[一二三四五六七八九]件?(?:事|个问题|点|项|条)?(?:[,:、是]|$)"
-    r"|首先[,:]|其[一二三四五][,:、]|其次[,:]?|最后[,:])",
+    r"(?:(?P<value>第?[一二三四五六七八九十]{1,2}[、.)]|[0-9]{1,2}(?:[、)]|[.](?![0-9])))|\((?:[一二三四五六七八九十]{1,2}|[0-9]{1,2})\)|[①②③④⑤⑥⑦⑧⑨⑩]"
+    r"|第[一二三四五六七八九](?:件|个)?(?:事情?|问题|点|项|条|方面)?(?:[,:、是]|$)"
+    r"|[一二三四五]是|首先[,:]|其[一二三四五][,:、]|其次[,:]?|最后[,:])",
     re.M,
 )
 _FURTHER = re.compile(
-    r"(?:^|(?<=[\n。;!?]))[ \t]*(?:另外|此外|另有|还有(?:一(?:件事|点|个问题|事)|个(?:事|问题)|,)|再有|再者|再就是"
-    r"|除此之外|还想|也想|附带|对了|顺便(?:问|说|反映|咨询|提|请|想)?|同时(?:也)?(?:想|请|反映|咨询|建议)|并且?(?:想|请问|咨询)|另(?:想|请|,|、|:))",
+    r"(?:^|(?<=[\n。;!?,]))[ \t]*(?:另外|此外|另有|还有(?:一(?:件事|点|个问题|事)|个(?:事|问题)|就是|,)|再有|再者|再就是|再一个"
+    r"|除此之外|附带|顺(?:便|带)(?:再)?(?:问|说|反映|咨询|提|请|想|打听|了解)?|同时(?:也)?(?:想|请|反映|咨询|建议)|并且?(?:想|请问|咨询)"
+    r"|另(?:想|请|,|、|:|一(?:件事|个问题))|再(?:问|咨询|请问|反映|说|提)(?:一下|下|一个|个|一件|件)?)"
+    r"|(?:^|(?<=[\n。;!?]))[ \t]*(?:还有|还想|也想|对了)",
     re.M,
 )
 _MARKS = " ,，、:："
@@ -84,8 +86,7 @@ def _label_length(folded: str) -> int:
 
 def _pieces(folded: str) -> tuple[list[Piece], int]:
     """The stretches of the text, and where the closing lines begin that belong to all."""
-    numbered = [m.start() + len(m.group()) - len(m.group().lstrip()) for m in _ITEM.finditer(folded)]
-    numbered = numbered if len(numbered) >= 2 else []
+    numbered = _numbered(folded)
     further = [m.start() + len(m.group()) - len(m.group().lstrip()) for m in _FURTHER.finditer(folded)]
     tail = _closing(folded, max((*numbered, *further), default=0))
     starts = sorted({*numbered, *(f for f in further if f < tail)})
@@ -96,6 +97,17 @@ def _pieces(folded: str) -> tuple[list[Piece], int]:
     if starts[0] > 0:
         pieces.insert(0, Piece(0, starts[0], item=False))
     return pieces, tail
+
+
+def _numbered(folded: str) -> list[int]:
+    """Where numbered items begin; a number with another after it (3、5号楼) only where it is the next of the list."""
+    starts: list[int] = []
+    for match in _ITEM.finditer(folded):
+        value = match["value"]
+        if value and folded[match.end() : match.end() + 1].isdigit() and number(value.strip("第、.)")) != len(starts) + 1:
+            continue
+        starts.append(match.start() + len(match[0]) - len(match[0].lstrip()))
+    return starts if len(starts) >= 2 else []
 
 
 def _closing(folded: str, last: int) -> int:
@@ -139,7 +151,8 @@ def _key(
     found = examine(words)
     enough = found.has_kind and (found.weight >= 3 or bool(found.topics) or found.kind == "praise")
     if not piece.item:
-        enough = enough and len(words.strip()) >= 12 and max(found.scores.values()) >= 3
+        told = len(words.strip()) >= 12 and max(found.scores.values()) >= 3
+        enough = enough and (told or (found.broken >= 2 and found.weight >= 5))
     if not enough:
         return None
     exact = [mention.id for mention in houses(words) if mention.exact]

@@ -6,16 +6,26 @@ start-up; the core then calls these one by one, in the order of the configuratio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import pluggy
 
 from kefud.config import (
-    ChannelConfig, House, Knowledge, Party, Role, Secret, Site, TransportConfig, loopback, seconds, validated,
+    ChannelConfig,
+    House,
+    Knowledge,
+    Party,
+    Role,
+    Secret,
+    Site,
+    TransportConfig,
+    loopback,
+    seconds,
+    validated,
 )  # fmt: skip
 from kefud.desk.arrival import Arrival
 from kefud.desk.calendar import Calendar
@@ -44,6 +54,7 @@ from kefud.desk.decisions import (
     Notify,
     Refuse,
     Relate,
+    Release,
     Remark,
     Reminded,
     Reply,
@@ -200,16 +211,17 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 
 
 __all__ = [
-    "AddTask", "Address", "Arrival", "Arrived", "Assign", "Attachment", "Author", "Bounce", "Calendar", "Call", "Channel",
-    "ChannelConfig", "Classify", "Deadline", "Decision", "Delivered", "DeliveryFailed", "Document", "DoneTask", "Draw",
-    "DropClock", "DropFolder", "Due", "Entry", "Effect", "EmailMessage", "Escalate", "Extension", "Heard", "House", "Ignore", "Join", "KefudError",
-    "Knowledge", "Ledger", "Lock", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "NewRound", "Notice", "Notify",
-    "Observer", "Occasion", "Opened", "Ordered", "Paper", "Parcel", "Party", "Refuse", "Refused", "Relate", "Related", "Remark", "Reminded",
-    "Reply", "Requester", "Returned", "Role", "Rule", "Secret", "SetFields", "Settling", "Shelve", "Site", "SourceFailed", "Split",
-    "StartClock", "StopClock", "Term", "Ticket", "Transport", "TransportConfig", "Unreadable", "VoidDocument", "Watch", "Wire",
-    "Write", "chinese", "as_instant", "contact_shown", "due", "fold", "header_only", "hookimpl", "hookspec", "local", "loopback", "natural", "next_step", "parse_term", "read_mail",
-    "seconds", "shown", "tls_context", "validated", "Any", "field",
-    "register_channels", "register_observers", "register_rules", "register_transports",
-    "HouseMention", "ORIGINS", "find_houses", "find_phones", "find_when", "forwarded", "mask_personal", "mask_phone",
-    "normalise_house", "normalise_phone", "number", "own_house", "parse_when", "sentences", "without_personal",
+    "Address", "AddTask", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce", "Calendar", "Call",
+    "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Deadline", "Decision", "Delivered", "DeliveryFailed",
+    "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
+    "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hookimpl",
+    "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "local", "Lock", "loopback",
+    "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
+    "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "Observer", "Occasion", "Opened",
+    "Ordered", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "read_mail", "Refuse",
+    "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",
+    "Release", "Remark", "Reminded", "Reply", "Requester", "Returned", "Role", "Rule", "seconds", "Secret", "sentences",
+    "SetFields", "Settling", "Shelve", "shown", "Site", "SourceFailed", "Split", "StartClock", "StopClock", "Term", "Ticket",
+    "tls_context", "Transport", "TransportConfig", "Unreadable", "validated", "VoidDocument", "Watch", "Wire",
+    "without_personal", "Write",
 ]  # fmt: skip

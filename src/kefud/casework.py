@@ -18,8 +18,9 @@ from kefud.compose import Composer
 from kefud.correspondence import SHELF_TAG, Correspondence, decision_json
 from kefud.desk import decisions as d
 from kefud.desk import tokens, trust
-from kefud.desk.message import Message
+from kefud.desk.message import Bounce, Message
 from kefud.desk.occasions import Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
+from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Ticket, chinese
 from kefud.desk.triage import Outcome, deliberate
@@ -68,7 +69,6 @@ class Casework:
         nonce: Callable[[], str],
         transports: Mapping[str, str] | None = None,
         trust_internal: bool = False,
-        reply_tag: bool = False,
     ) -> None:
         self.db = db
         self.site = site
@@ -82,7 +82,7 @@ class Casework:
         """Takes a mail that answers a letter of no ticket (a digest); why it needs none, "" where it is no such answer."""
         self._transcripts: list[tuple[int, str]] = []
         self._letters = Correspondence(
-            site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}, reply_tag=reply_tag
+            site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}
         )
 
     def token_keys(self) -> tuple[bytes, ...]:
@@ -252,7 +252,7 @@ class Casework:
                     token=id in keyed or known.get(id, (0, ""))[0] > 0,
                     thread=id in known,
                     number=id in named.values(),
-                    roster=self._roster(tx, ticket, message),
+                    roster=self._roster(tx, ticket, reading),
                     authenticated=reading.authenticated or self.trust_internal,
                     identity=message.identity,
                 )
@@ -261,8 +261,8 @@ class Casework:
                 return ticket, verdict
         return None
 
-    def _roster(self, tx: Connection, ticket: Ticket, message: Message) -> str:
-        email = message.sender.email
+    def _roster(self, tx: Connection, ticket: Ticket, reading: Reading) -> str:
+        email = reading.message.sender.email
         if not email:
             return ""
         if email in (ticket.requester.email, ticket.fields.get("reply_to", "")):
@@ -276,7 +276,19 @@ class Casework:
         roles = self.site.role_of(email)
         if roles:
             return f"role:{next((r.id for r in roles if r.id in told), roles[0].id)}"
-        return "requester" if email in tickets.senders(tx, ticket.id) else ""
+        if email in tickets.senders(tx, ticket.id):
+            return "requester"
+        return "household" if self._is_household(ticket, reading.message) else ""
+
+    def _is_household(self, ticket: Ticket, message: Message) -> bool:
+        """Whether a mail bears the registered name or telephone of the house of a ticket that knows no address."""
+        house = self.site.houses.get(ticket.house or "")
+        if ticket.origin != "owner" or ticket.requester.email or ticket.fields.get("reply_to"):
+            return False
+        text = f"{message.sender.name}\n{message.subject}\n{message.text[:4000]}"
+        names = {ticket.requester.name, house.owner if house else ""} - {""}
+        phones = {normalise_phone(ticket.requester.phone), normalise_phone(house.phone if house else "")} - {""}
+        return any(name in text for name in names) or bool(phones & set(find_phones(text)))
 
     def _of_call(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | None:
         """An outgoing call joins its ticket; an answered one that names a ticket number does too (S2-5.2)."""
@@ -304,6 +316,7 @@ class Casework:
         if flood is not None:
             return flood
         cases = []
+        claims = self._claims(tx, reading.message)
         term = self.site.term("duplicate_window")
         window = timedelta(days=term.amount) if term.in_days else term.length
         for part, matter in enumerate(reading.matters, 1):
@@ -316,9 +329,16 @@ class Casework:
                 similar=tickets.of_category(tx, category=ticket.category, since=since),
                 part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
             )  # fmt: skip
-            given = tuple(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge)))
+            given = (*(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge))), *claims)
             cases.append(_Case(reading, ticket, occasion, given, matter, opinions=matter.opinions))
         return cases
+
+    def _claims(self, tx: Connection, message: Message) -> tuple[d.Decision, ...]:
+        """Tickets that a mail names without belonging to them: a person sees the claim, the sender learns nothing (S01)."""
+        if message.medium != "mail":
+            return ()
+        named = tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}"))
+        return (d.Effect(tuple(f"claims:{n}" for n in named), why="来信提到工单号,身份未经证实"),) if named else ()
 
     def _draft(self, reading: Reading, matter: Sorted) -> Ticket:
         fields = dict(matter.ticket.fields)
@@ -472,36 +492,37 @@ class Casework:
             if quiet:
                 with self.db.write() as tx:
                     letters.tell(tx, quiet)
-            for letter in (x for x in news if _worth_telling(x)):
-                self._tell_one(letter, now)
+            # One letter of each ticket at a time, oldest first: together they are one transaction.
+            wave = {x["ticket"]: x for x in reversed(news) if _worth_telling(x)}
+            self._tell_wave(list(reversed(wave.values())), now)
             return bool(news)
 
-    def _tell_one(self, letter: dict[str, Any], now: datetime) -> None:
-        number = next((n for form, n in letter["documents"] if form == "notice"), "")
+    def _tell_wave(self, wave: Sequence[dict[str, Any]], now: datetime) -> None:
+        if not wave:
+            return
         with self.db.read() as tx:
-            ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
-        occasion: Occasion
-        if letter["status"] == "sent":
-            at = letter["sent_at"] or now
-            occasion = Delivered(at, letter["message_id"], letter["template"], letter["recipient"], number, letter["meets"])
-        else:
-            from kefud.desk.message import Bounce
-
-            bounce = Bounce((letter["message_id"],), tuple(letter["addresses"]), reason=letter["last_answer"])
-            occasion = Returned(
-                now, letter["message_id"], letter["template"], letter["recipient"], ", ".join(letter["addresses"]), number, bounce
-            )
-        self._happen(ticket, occasion, now, told=letter["id"])
-        if isinstance(occasion, Delivered) and occasion.meets and letter["recipient"] == "requester":
-            for sibling in self._siblings(ticket):
-                self._happen(sibling, occasion, now)
+            loaded = tickets.load(tx, [x["ticket"] for x in wave])
+        news = [(loaded[x["ticket"]], _fate(x, now)) for x in wave]
+        try:
+            self._happen_to_all(news, now, [x["id"] for x in wave])
+        except Exception:
+            if len(wave) == 1:
+                raise
+            for letter in wave:
+                self._tell_wave([letter], now)
+            return
+        for ticket, occasion in news:
+            if isinstance(occasion, Delivered) and occasion.meets and occasion.to == "requester":
+                for sibling in self._siblings(ticket):
+                    self._happen(sibling, occasion, now)
 
     def _siblings(self, ticket: Ticket) -> list[Ticket]:
         """The other tickets of the message that ``ticket`` came from: one acknowledgement was for them all."""
-        mine = {a.id for a in ticket.arrivals}
+        if not any(effect.startswith("split:") for effect in ticket.effects):
+            return []
         with self.db.read() as tx:
-            loaded = tickets.load(tx, tickets.ids_of_numbers(tx, ticket.related).values())
-        return [t for t in loaded.values() if mine & {a.id for a in t.arrivals}]
+            others = tickets.of_arrivals(tx, [a.id for a in ticket.arrivals]) - {ticket.id}
+            return list(tickets.load(tx, others).values())
 
     def order(
         self, number: str, command: str, by: str, args: Mapping[str, Any] | None = None, text: str = ""
@@ -550,18 +571,23 @@ class Casework:
                     self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, occasion), outcome, now)
                 ledger.flush()
 
-    def _happen(self, ticket: Ticket, occasion: Occasion, now: datetime, told: int = 0) -> Outcome:
+    def _happen(self, ticket: Ticket, occasion: Occasion, now: datetime) -> Outcome:
+        return self._happen_to_all([(ticket, occasion)], now)[0]
+
+    def _happen_to_all(
+        self, cases: Sequence[tuple[Ticket, Occasion]], now: datetime, told: Sequence[int] = ()
+    ) -> list[Outcome]:
+        """What happened to several tickets, each another one: asked together, saved in one transaction."""
         self._token_keys()
-        outcome = self.judges.judge([(ticket, occasion, ())])[0]
-        case = _Case(Reading(0, "", _NOBODY), ticket, occasion)
+        outcomes = self.judges.judge([(ticket, occasion, ()) for ticket, occasion in cases])
         with self.db.write() as tx:
             ledger = Ledger(tx, now)
-            if told:
-                letters.tell(tx, [told])
-            if outcome.decisions or outcome.opinions:
-                self._save(ledger, case, outcome, now)
+            letters.tell(tx, told)
+            for (ticket, occasion), outcome in zip(cases, outcomes, strict=True):
+                if outcome.decisions or outcome.opinions:
+                    self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, occasion), outcome, now)
             ledger.flush()
-        return outcome
+        return outcomes
 
 
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
@@ -616,6 +642,16 @@ def _worth_telling(letter: dict[str, Any]) -> bool:
     if letter["ticket"] is None:
         return False
     return letter["status"] == "failed" or bool(letter["meets"]) or bool(letter["documents"])
+
+
+def _fate(letter: Mapping[str, Any], now: datetime) -> Occasion:
+    """What became of a letter, as its ticket hears it."""
+    number = next((n for form, n in letter["documents"] if form == "notice"), "")
+    about = letter["message_id"], letter["template"], letter["recipient"]
+    if letter["status"] == "sent":
+        return Delivered(letter["sent_at"] or now, *about, number, letter["meets"])
+    bounce = Bounce((letter["message_id"],), tuple(letter["addresses"]), reason=letter["last_answer"])
+    return Returned(now, *about, ", ".join(letter["addresses"]), number, bounce)
 
 
 def _first(outcome: Outcome, kind: type[Any]) -> Any:

@@ -701,11 +701,11 @@ class _Reader:
         terms: dict[str, Term],
     ) -> Loaded:
         base = self.path.resolve().parent
+        spool = os.path.normpath(base / config.service.spool)
         config = config.model_copy(
             update={t: tuple(_with_secrets(x, base) for x in getattr(config, t)) for t in ("channel", "transport")}
         )
         service = config.service
-        spool = str(base / service.spool)
         site = Site(
             name=service.name, estate=service.estate, developer=service.developer, property_company=service.property_company,
             hotline=service.hotline, postal_address=service.postal_address, timezone=service.timezone, profile=service.profile, outgoing=service.outgoing,
@@ -748,7 +748,7 @@ def _database(url: str, base: Path, spool: str) -> str:
     if not url:
         return f"sqlite:///{spool}/kefud.db"
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////") and url != "sqlite:///:memory:":
-        return f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+        return f"sqlite:///{os.path.normpath(base / url.removeprefix('sqlite:///'))}"
     return url
 
 

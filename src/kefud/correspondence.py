@@ -14,9 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kefud.api import Party, Site
-from kefud.compose import Composer
+from kefud.compose import Composer, Plain, plain
 from kefud.desk import decisions as d
 from kefud.desk import tokens
+from kefud.desk.discretion import contact_shown
 from kefud.desk.lint import lint
 from kefud.desk.message import Message
 from kefud.desk.occasions import Heard, Occasion, Opened
@@ -24,7 +25,7 @@ from kefud.desk.reading import Unread
 from kefud.desk.ticket import Document, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
 from kefud.desk.view import Profile, form_data, local, notice_view, ticket_view
-from kefud.store import letters, numbers, tickets
+from kefud.store import arrivals, letters, numbers, tickets
 from kefud.store.database import Connection
 from kefud.store.tickets import Ledger
 
@@ -46,7 +47,7 @@ class _Recipient:
     key: str
     name: str
     address: str
-    profile: str = "full"
+    profile: Profile = "full"
 
 
 class Correspondence:
@@ -60,7 +61,6 @@ class Correspondence:
         keys: Callable[[], tuple[bytes, ...]],
         nonce: Callable[[], str],
         transports: Mapping[str, str],
-        reply_tag: bool = False,
     ) -> None:
         self.site = site
         self.composer = composer
@@ -68,10 +68,28 @@ class Correspondence:
         self._keys = keys
         self._nonce = nonce
         self._transports = transports
-        self._reply_tag = reply_tag
         self._domain = site.outgoing.address.rpartition("@")[2] or "localhost"
         self._site = site_view(site)
+        self._plain_site = Plain(plain("", {"site": self._site})["site"])
+        self._viewed: Ticket | None = None
+        self._views: dict[str, dict[str, Any]] = {}
+        self._plain_views: dict[str, Plain] = {}
         self._names = {x.id: x.name for x in (*site.parties, *site.roles) if x.name}
+
+    # A ticket goes to several readers in several letters: each reader's view of it is made once.
+
+    def _view(self, ticket: Ticket, profile: Profile) -> dict[str, Any]:
+        if self._viewed is not ticket:
+            self._viewed, self._views, self._plain_views = ticket, {}, {}
+        if profile not in self._views:
+            self._views[profile] = ticket_view(ticket, self.site.timezone, profile=profile, names=self._names)
+        return self._views[profile]
+
+    def _plain_view(self, ticket: Ticket, profile: Profile) -> Plain:
+        view = self._view(ticket, profile)
+        if profile not in self._plain_views:
+            self._plain_views[profile] = Plain(plain("", {"ticket": view, "site": self._plain_site})["ticket"])
+        return self._plain_views[profile]
 
     # Papers
 
@@ -93,18 +111,29 @@ class Correspondence:
         if document.form == "notice" and notices:
             data = self._notice(ticket, notices.pop(0), number, now)
         else:
-            extra = {**document.data, "number": number, "at": now}
-            data = form_data(document.form, ticket, self._site, self.site.timezone, extra, names=self._names)
+            extra = {**document.data, "number": number, "at": now, "signatures": self._signatures(ticket, now)}
+            data = form_data(
+                document.form, ticket, self._site, self.site.timezone, extra, names=self._names,
+                view=self._view(ticket, "full"),
+            )  # fmt: skip
         return replace(document, number=number, data=_plain(data))
 
     def _notice(self, ticket: Ticket, notice: d.Notice, number: str, now: datetime) -> dict[str, Any]:
         party = self._party(ticket, notice.to)
         names = {**self._names, notice.to: party.name if party and party.name else chinese(notice.to)}
-        said = notice_view(ticket, notice, number, site=self._site, at=now, names=names)
         profile: Profile = "masked" if notice.mask else "party"
+        view = self._view(ticket, profile)
+        said = notice_view(ticket, notice, number, site=self._site, at=now, names=names, view=view)
         return form_data(
-            "notice", ticket, self._site, self.site.timezone, {**said, "at": now}, names=names, profile=profile
-        )
+            "notice", ticket, self._site, self.site.timezone,
+            {**said, "at": now, "signatures": self._signatures(ticket, now)}, names=names, profile=profile, view=view,
+        )  # fmt: skip
+
+    def _signatures(self, ticket: Ticket, now: datetime) -> dict[str, Any]:
+        """Who prepared a paper; who reviews and approves it signs by hand or with its release (S0-6.0)."""
+        role = self.site.role(ticket.handler or "")
+        name = (role.person or role.name if role else "") or chinese(ticket.handler or "cs_clerk")
+        return {"prepared": {"name": name, "at": local(now, self.zone)}}
 
     # Letters
 
@@ -123,6 +152,8 @@ class Correspondence:
             elif isinstance(decision, d.Write) and not (decision.key and decision.key in used):
                 used.add(decision.key)
                 effects += self._write(ledger, ticket, decision, now)
+            elif isinstance(decision, d.Release):
+                letters.release_held(ledger.tx, ticket.id, now)
             elif isinstance(decision, d.Notify):
                 for role in decision.roles:
                     key = f"notify.{decision.template}.{role}.{ticket.round}"
@@ -148,7 +179,8 @@ class Correspondence:
             return []
         if answering and not occasion.may_answer:  # type: ignore[union-attr]
             return []
-        hold = reply.hold or (self._cap(ledger.tx, address, now) if answering else "")
+        known = bool(ticket.fields.get("verified_sender"))
+        hold = reply.hold or (self._cap(ledger.tx, address, now, known=known) if answering else "")
         party = self.site.party_of(address)
         name = party.name if party else ticket.requester.name
         recipient = _Recipient("requester", name, address, "owner" if party is None else "full")
@@ -162,15 +194,24 @@ class Correspondence:
             answers=occasion.message if isinstance(occasion, (Opened, Heard)) else None, audience="owner",
         )  # fmt: skip
 
-    def _cap(self, tx: Connection, address: str, now: datetime) -> str:
-        """Why an automatic answer must wait: caps against loops and floods (S05)."""
+    def _cap(self, tx: Connection, address: str, now: datetime, known: bool) -> str:
+        """Why an automatic answer must wait: caps against loops and floods (S05).
+
+        Each address has its own. All addresses that nobody vouches for share one more: it grows with the number of people
+        who write, so that all are answered after an outage, but not beyond tenfold.
+        """
         limits = self.site.limits
-        if tickets.sent_count(tx, address, now - timedelta(hours=1)) >= limits.letters_per_recipient_hour:
+        hour = now - timedelta(hours=1)
+        if letters.answers_to(tx, address, hour) >= limits.letters_per_recipient_hour:
             return f"同一收件人一小时内自动回复已达{limits.letters_per_recipient_hour}封"
-        if tickets.sent_count(tx, address, now - timedelta(days=1)) >= limits.letters_per_recipient_day:
+        if letters.answers_to(tx, address, now - timedelta(days=1)) >= limits.letters_per_recipient_day:
             return f"同一收件人一天内自动回复已达{limits.letters_per_recipient_day}封"
-        if letters.automatic_since(tx, now - timedelta(hours=1)) >= limits.letters_per_hour:
-            return f"一小时内自动邮件已达{limits.letters_per_hour}封"
+        if known or self.site.party_of(address) or self.site.houses_by_contact(address):
+            return ""
+        count, addresses = letters.answers_since(tx, hour)
+        most = max(limits.letters_per_hour, limits.letters_per_recipient_hour * addresses)
+        if count >= min(most, 10 * limits.letters_per_hour):
+            return f"一小时内自动回复已达{count}封"
         return ""
 
     def _send_notice(self, ledger: Ledger, ticket: Ticket, notice: d.Notice, document: Document, now: datetime) -> list[str]:
@@ -182,18 +223,24 @@ class Correspondence:
         hold = f"待{chinese(notice.sign)}签发" if notice.sign else ""
         copies = [a for p in notice.copy_to if (found := self.site.party(p)) and (a := found.address)]
         return self._post(
-            ledger, ticket, recipient, notice.template, {"notice": document.data}, now, hold=hold, meets=notice.clock,
+            ledger, ticket, recipient, notice.template, {"notice": self._plain_notice(document)}, now, hold=hold, meets=notice.clock,
             papers=(document,), audience="party", copies=copies, mask=notice.mask,
         )  # fmt: skip
+
+    def _plain_notice(self, document: Document) -> Plain:
+        said = {key: value for key, value in document.data.items() if key != "site"}
+        return Plain(plain("", {"notice": said, "site": self._plain_site})["notice"])
 
     def _write(self, ledger: Ledger, ticket: Ticket, write: d.Write, now: datetime) -> list[str]:
         recipient = self._recipient(ticket, write.to, now)
         papers = tuple(
             x for x in ticket.documents if x.number and not x.void and (x.form in write.documents or x.number in write.documents)
         )
+        answers = write.template.startswith("commands/")
         return self._post(
-            ledger, ticket, recipient, write.template, dict(write.data), now, hold=write.hold, key=write.key, papers=papers,
-            audience="staff", mask=recipient.profile == "masked",
+            ledger, ticket, recipient, write.template, dict(write.data), now, key=write.key, papers=papers,
+            hold=write.hold or (self._cap(ledger.tx, recipient.address, now, known=True) if answers and recipient.address else ""),
+            automatic="auto-replied" if answers else "auto-generated", audience="staff", mask=recipient.profile == "masked",
         )  # fmt: skip
 
     def _recipient(self, ticket: Ticket, to: str, now: datetime) -> _Recipient:
@@ -209,7 +256,8 @@ class Correspondence:
         party = self._party(ticket, wanted)
         if party is None:
             return _Recipient(wanted, chinese(wanted), "")
-        return _Recipient(wanted, party.name, party.address, "party" if party.show_contact else "masked")
+        shown = contact_shown(ticket, party.kind, party.show_contact)
+        return _Recipient(wanted, party.name, party.address, "party" if shown else "masked")
 
     def _party(self, ticket: Ticket, id: str) -> Party | None:
         chosen = ticket.fields.get("contractor") if id == "contractor" else None
@@ -234,10 +282,10 @@ class Correspondence:
         copies: Sequence[str] = (),
         mask: bool = False,
     ) -> list[str]:
-        profile = "masked" if mask else recipient.profile
+        profile: Profile = "masked" if mask else recipient.profile
         context = {
-            "ticket": ticket_view(ticket, self.site.timezone, profile=profile, names=self._names),  # type: ignore[arg-type]
-            "site": self._site, "data": _plain(data), "now": now.astimezone(self.zone), "notice": data.get("notice", {}),
+            "ticket": self._plain_view(ticket, profile), "site": self._plain_site, "data": _plain(data), "now": now.astimezone(self.zone),
+            "notice": data.get("notice", {}),
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
         draft = self.composer.write(template, context)
@@ -305,12 +353,19 @@ class Correspondence:
 
     # Shelf
 
+    def _box(self, channel: str) -> str:
+        found = next((c for c in self.site.channels if c.id == channel), None)
+        return str(found.settings.get("box") or channel) if found else channel
+
     def ask_transcription(self, ledger: Ledger, unread: Unread, now: datetime) -> None:
         """Ask a person to read a scan; the answer to this mail is the transcription."""
         recipient = self._recipient(Ticket(handler="cs_clerk"), "cs_clerk", now)
         context = {
             "site": self._site, "now": now.astimezone(self.zone), "ticket": {}, "notice": {},
-            "data": {"arrival": unread.id, "reason": unread.reason, "draft": unread.draft, "confidence": unread.confidence},
+            "data": {
+                "arrival": unread.id, "reason": unread.reason, "draft": unread.draft, "confidence": unread.confidence,
+                "box": self._box(arrivals.channel_of(ledger.tx, unread.id)),
+            },
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
         draft = self.composer.write("reports/transcription", context)
@@ -371,7 +426,7 @@ def _set_fields(decision: d.Decision) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """``value`` as JSON can hold it."""
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if value is None or isinstance(value, (str, int, float, bool, Plain)):
         return value
     if isinstance(value, (datetime, date)):
         return value.isoformat()

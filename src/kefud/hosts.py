@@ -25,7 +25,7 @@ from kefud.desk.ticket import Ticket
 from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
 from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of
-from kefud.mime import authenticated
+from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing
 
 
@@ -40,34 +40,37 @@ class ReadingRoom:
 
     def __init__(self, site: Site, channels: Sequence[Found], rules: Sequence[Found]) -> None:
         self.site = site
-        self.faults: list[str] = []
-        self.channels: dict[str, Channel] = {c.id: c for c in self._collect(channels, "register_channels")}
+        self.channels: dict[str, Channel] = {}
         self.rules: list[Rule] = []
-        self.owners: dict[str, str] = {}
-        for found in rules:
-            for rule in self._collect([found], "register_rules"):
-                self.rules.append(rule)
-                self.owners[rule.name] = found.name
+        wanted = [*((found, "register_channels") for found in channels), *((found, "register_rules") for found in rules)]
+        self._plugins = list(dict.fromkeys(wanted))
+        self._loaded: dict[tuple[Found, str], list[Any]] = {}
 
-    def _collect(self, plugins: Sequence[Found], hook: str) -> list[Any]:
-        objects: list[Any] = []
-        for found in plugins:
-            doing(f"plugin {found.name}")
+    def load(self, off: Sequence[str] = ()) -> None:
+        """Load what is not loaded yet, but for plugins that are switched off; one that cannot be loaded offers nothing."""
+        if len(self._loaded) == len(self._plugins):
+            return
+        for found, hook in self._plugins:
+            name = f"plugin {found.name}"
+            if (found, hook) in self._loaded or name in off:
+                continue
+            doing(name)
             try:
-                objects += collect(found, hook, self.site)
-            except PluginFailed as error:
-                self.faults.append(str(error))
+                self._loaded[found, hook] = collect(found, hook, self.site)
+            except PluginFailed:
+                self._loaded[found, hook] = []
         doing("")
-        return objects
+        self.channels = {c.id: c for (_, hook), offered in self._in_order() if hook == "register_channels" for c in offered}
+        self.rules = [rule for (_, hook), offered in self._in_order() if hook == "register_rules" for rule in offered]
 
-    def ready(self) -> list[str]:
-        """The faults of plugins that could not be loaded."""
-        return self.faults
+    def _in_order(self) -> list[tuple[tuple[Found, str], list[Any]]]:
+        return [(place, self._loaded.get(place, [])) for place in self._plugins]
 
     def read(
         self, batch: Sequence[tuple[int, str, Arrival, str, str]], at: datetime, off: Sequence[str] = ()
     ) -> list[Reading | Unread]:
         """Read arrivals given as (id, channel, arrival, path of a large original, transcript of a person)."""
+        self.load(off)
         return [self._read(*item, at, off) for item in batch]
 
     def _read(
@@ -89,7 +92,8 @@ class ReadingRoom:
         except Exception as error:
             return Unread(id, f"sorting failed: {type(error).__name__}: {error}")
         vouched = authenticated(message, self.site.authserv_id) if self.site.authserv_id else False
-        return Reading(id, channel_id, message, matters, vouched, forged(message, self.site.authserv_id))
+        suspect = forged(message, self.site.authserv_id) or is_sign_up(message.subject)
+        return Reading(id, channel_id, message, matters, vouched, suspect)
 
     def _message(self, channel: Channel, content: bytes, arrival: Arrival, transcript: str) -> Message:
         transcribed = getattr(channel, "transcribed", None)
@@ -127,16 +131,13 @@ class ReadingRoom:
         self, batch: Sequence[tuple[Ticket, Occasion, Sequence[d.Decision]]], off: Sequence[str] = ()
     ) -> list[Outcome]:
         """Ask the rules about tickets and what happened to them."""
+        self.load(off)
         return [
             deliberate(ticket, occasion, self._asked(off), watch=doing, given=given) for ticket, occasion, given in batch
         ]
 
     def _asked(self, off: Sequence[str]) -> list[Rule]:
         return [r for r in self.rules if r.name not in off] if off else self.rules
-
-    def owner(self, rule: str) -> str:
-        """The plugin a rule belongs to."""
-        return self.owners.get(rule, "")
 
 
 def _preview(channel: Channel, content: bytes, error: Unreadable) -> bytes:
@@ -242,9 +243,9 @@ class TransportHost:
         try:
             parcel, papers = self._parcel(dispatch)
         except KefudError as error:
-            return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", False)
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", ours=True)
         except Exception as error:
-            return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {type(error).__name__}: {error}", False)
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {type(error).__name__}: {error}", ours=True)
         try:
             answer = self.transport.send(parcel)
         except DeliveryFailed as error:

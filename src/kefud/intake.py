@@ -74,7 +74,8 @@ class Receiver:
         try:
             count = self._lane.fetch(self._asked)
         except KefudError as error:
-            self._failed(error)
+            if not getattr(error, "stopped", False):
+                self._failed(error)
             return False
         self._failures = 0
         with self._db.write() as tx:
@@ -96,7 +97,8 @@ class Receiver:
         try:
             self._lane.wait(self._period)
         except KefudError as error:
-            self._failed(error)
+            if not getattr(error, "stopped", False):
+                self._failed(error)
 
     def empty(self, pause: Callable[[float], object], patience: float = 60.0) -> None:
         """Bring in until nothing is left, waiting up to ``patience`` seconds for files that are still being written."""

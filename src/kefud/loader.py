@@ -85,9 +85,13 @@ def collect(found: Found, hook: str, site: Site) -> list[Any]:
     try:
         manager.register(load(found), name=found.name)
         manager.check_pending()
-        answers = getattr(manager.hook, hook)(site=site)
+        # Called one by one: pluggy would pass over a hook that forgets to return something.
+        answers = [impl.function(*([site] if impl.argnames else [])) for impl in getattr(manager.hook, hook).get_hookimpls()]
     except PluginFailed:
         raise
+    except pluggy.PluginValidationError as error:
+        reason = str(error).partition("\n")[0] if "unknown hook" in str(error) else " ".join(str(error).split())
+        raise PluginFailed(f"plugin {found.name}: {reason}; the hooks are {', '.join(HOOKS)}, each with (site)") from error
     except BaseException as error:
         raise PluginFailed(f"plugin {found.name}: {hook} failed ({type(error).__name__}: {error})") from error
     objects = [item for answer in answers for item in _checked(found, hook, answer)]

@@ -45,7 +45,7 @@ class Outbox:
         owner: str,
         stopping: Callable[[], bool],
         wake: Callable[[], None],
-        preview: Callable[[bytes, str], bytes] | None = None,
+        reply_to: Callable[[int], str] = lambda ticket: "",
     ) -> None:
         self.name = f"outbox {transport}"
         self._media = media
@@ -57,7 +57,7 @@ class Outbox:
         self._owner = owner
         self._stopping = stopping
         self._wake = wake
-        self._preview = preview
+        self._reply_to = reply_to
         self._down_until: datetime | None = None
         self._failures = 0
         self._burst = False
@@ -126,7 +126,7 @@ class Outbox:
             log.event("sent", letter=result.id, ticket=leased.row["ticket_number"], code=result.code)
             return True
         log.warn("not-sent", letter=result.id, code=result.code, answer=result.answer, final=result.permanent)
-        if result.code is None and not result.permanent:
+        if result.code is None and not result.permanent and not result.ours:
             self._rest(now)
             return False
         return True
@@ -162,7 +162,7 @@ class Outbox:
             sender=Address(outgoing.name, outgoing.address), addresses=tuple(Address("", a) for a in row["addresses"]),
             subject=row["subject"], text=row["text"], html=row["html"], date=row["created_at"],
             in_reply_to=row["in_reply_to"], references=tuple(row["references"]), automatic=row["automatic"],
-            envelope=outgoing.address, prints=tuple(prints), files=tuple(self._files(tx, row)),
+            envelope=outgoing.address, reply_to=self._reply_to(row["ticket"]) if row["ticket"] else "", prints=tuple(prints), files=tuple(self._files(tx, row)),
         )  # fmt: skip
 
     def _files(self, tx: Any, row: dict[str, Any]) -> list[tuple[str, str, bytes]]:

@@ -358,6 +358,16 @@ def rule_contract(rule: Rule, about: Ticket | None = None) -> None:
             assert not seen, f"on {kind}: a rule reads and writes nothing, but: {', '.join(seen)}"
 
 
+def observer_contract(observer: Observer) -> None:
+    """What the core relies on: an observer has a name, hears of any change, also twice, and leaves the ticket as it is."""
+    assert observer.name, "an observer has a name"
+    for about in (Ticket(number="TEST-0002"), ticket()):
+        before = pickle.dumps(about)
+        for change in ("opened", "heard", "status:assigned", "due:resolve", "order:note", "delivered", "returned", "opened"):
+            observer.ticket_changed(about, change)
+        assert pickle.dumps(about) == before, "the ticket is not touched"
+
+
 def _constructs_without_io(make: Callable[[], object]) -> None:
     make()  # imports on the way are no I/O of the object
     with watching() as seen:

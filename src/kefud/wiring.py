@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,18 @@ from kefud.casework import Casework
 from kefud.compose import Composer
 from kefud.config import ChannelConfig, Loaded, TransportConfig, seconds
 from kefud.daemon import Daemon, Job, Stage, run_until_idle
+from kefud.desk import tokens
 from kefud.desk.dispatch import Dispatch
 from kefud.errors import Busy, ConfigError, KefudError, Problem
 from kefud.intake import ReadingDesk, Receiver
+from kefud.observation import Telling
 from kefud.outbox import Outbox
 from kefud.periodic import Periodic, Post, Reporter, Signing, settings_of
 from kefud.shipped import shipped
 from kefud.store import arrivals, letters, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.supervision import Breaker, Judge, Reader
-from kefud.workers import Nursery, Worker
+from kefud.workers import Nursery, Worker, WorkerDied
 
 PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
 FETCH_SECONDS = 900.0
@@ -80,7 +82,7 @@ class _Deadlines:
     """The stage that follows deadlines and tells tickets what became of their letters."""
 
     name = "deadlines"
-    idle = 15.0
+    idle = 3.0
 
     def __init__(self, casework: Casework, wake: Callable[[], None], mine: Callable[[], bool]) -> None:
         self._casework = casework
@@ -244,7 +246,7 @@ class Office:
             service = self.loaded.config.service
             self._casework = Casework(
                 self.db, self.site, self.composer, judge, clock=self.clock, nonce=self._nonce,
-                trust_internal=service.trust_internal_mail, reply_tag=service.reply_tag,
+                trust_internal=service.trust_internal_mail,
             )  # fmt: skip
             self._casework.answered = lambda reading: self.signing.answered(reading)
         return self._casework
@@ -332,10 +334,42 @@ class Office:
             boxes.append(
                 Outbox(
                     transport.id, media[transport.id], _Sender(worker), self.db, self.site, self.spool, clock=self.clock,
-                    owner=self.owner, stopping=stopping, wake=wake,
+                    owner=self.owner, stopping=stopping, wake=wake, reply_to=self._reply_addresses(),
                 )  # fmt: skip
             )
         return boxes
+
+    def _reply_addresses(self) -> Callable[[int], str]:
+        """The address that answers to a ticket's letters go to, where the mail server delivers tagged addresses."""
+        if not self.loaded.config.service.reply_tag:
+            return lambda ticket: ""
+        key = self.casework.token_keys()[0]
+        return lambda ticket: tokens.reply_address(key, ticket, self.site.outgoing.address)
+
+    def observers(self) -> list[Telling]:
+        """One stage for each enabled plugin with observers."""
+        stages: list[Telling] = []
+        for name in dict.fromkeys(self.loaded.config.observers.enabled):
+            args = (self.site, self._plugin(name, "observers.enabled"))
+            worker = self._worker(f"observer {name}", "observer_host", args, memory=self.site.limits.worker_memory)
+            mine = partial(self.holds, f"observer.{name}")
+            stages.append(Telling(name, worker, self.db, self.breaker, clock=self.clock, mine=mine))
+        return stages
+
+    def look_at_plugins(self) -> dict[str, str]:
+        """Say which enabled plugins cannot be used, in the log and for `kefud status`; all others do their work."""
+        config = self.loaded.config
+        names = [(c.plugin, "channel.plugin") for c in self.channels()] + [(n, "rules.order") for n in config.rules.order]
+        names += [(t.plugin, "transport.plugin") for t in self.transports()]
+        names += [(n, "observers.enabled") for n in config.observers.enabled]
+        worker = self._worker("inspector", "inspector", (self.site,))
+        broken = dict(faults_of(worker, [self._plugin(name, key) for name, key in dict(names).items()]))
+        worker.stop()
+        for name, reason in broken.items():
+            log.error("plugin-broken", plugin=name, reason=reason)
+        with self.db.write() as tx:
+            settings.keep_setting(tx, "plugins_broken", json.dumps(broken))
+        return broken
 
     def holds(self, name: str) -> bool:
         """Whether this daemon does the work called ``name``: always on SQLite, by a lease of a minute on PostgreSQL."""
@@ -359,11 +393,12 @@ class Office:
 
         readers = wake_of("reading", "scans")
         outboxes = self.outboxes(wake_of("deadlines"), lambda: bool(self._daemon and self._daemon.stopping()))
-        out = wake_of(*(o.name for o in outboxes))
+        observers = self.observers()
+        out = wake_of(*(o.name for o in outboxes), *(o.name for o in observers))
         stages: list[Stage] = [
             *self.receivers(readers), *self.desks(out),
             _Deadlines(self.casework, out, lambda: self.holds("deadlines")),
-            self.periodic(out, lambda: self.holds("reports")), *outboxes,
+            self.periodic(out, lambda: self.holds("reports")), *outboxes, *observers,
         ]  # fmt: skip
         self._daemon = Daemon(stages, self.jobs(), monotonic=time.monotonic, status=self.status_line)
         return self._daemon
@@ -378,6 +413,7 @@ class Office:
         """The daemon, until a signal ends it; "stop" or "reload"."""
         self.nursery.start()
         self.look_after_others()
+        self.look_at_plugins()
         daemon = self.daemon()
         daemon.handle_signals()
         self.say_alive()
@@ -399,10 +435,11 @@ class Office:
     def _line(self) -> tuple[list[Receiver], list[Stage]]:
         """The stages of `run_once`, built once."""
         if self._once is None:
+            self.look_at_plugins()
             nothing = lambda: None  # noqa: E731
             rest: list[Stage] = [
                 *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True),
-                self.periodic(nothing, lambda: True), *self.outboxes(nothing, lambda: False),
+                self.periodic(nothing, lambda: True), *self.outboxes(nothing, lambda: False), *self.observers(),
             ]  # fmt: skip
             self._once = self.receivers(nothing), rest
         return self._once
@@ -443,6 +480,19 @@ class Office:
 
 SCAN_PLUGINS = ("complaint_box",)
 """Channel plugins whose reading takes seconds and hundreds of megabytes."""
+
+
+def faults_of(worker: Worker, plugins: Sequence[loader.Found]) -> list[tuple[str, str]]:
+    """What is wrong with these plugins, found out in a child that may die of them: (name, sentence)."""
+    faults = []
+    for plugin in plugins:
+        try:
+            found = worker.call("inspect", plugin, timeout=60)["faults"]
+        except KefudError as error:
+            what = f" ends the process that loads it ({error.reason})" if isinstance(error, WorkerDied) else f": {error}"
+            found = [f"plugin {plugin.name}{what}; mend {plugin.path} or take it out of the configuration"]
+        faults += [(plugin.name, fault) for fault in found]
+    return faults
 
 
 def take_lock(path: Path) -> int:

@@ -37,6 +37,7 @@ class WorkerDied(KefudError):
         self.name = name
         self.reason = reason
         self.doing = doing
+        self.stopped = reason == "stopped"
 
 
 class Failed(KefudError):

@@ -14,8 +14,10 @@ from kefud.cli.common import as_json, config_path, loaded, show
 from kefud.compose import Composer, Press
 from kefud.config import Loaded, Secret
 from kefud.errors import ConfigError, KefudError, Problem
+from kefud.periodic import settings_of
 from kefud.shipped import shipped
-from kefud.workers import Nursery, Worker, WorkerDied
+from kefud.wiring import faults_of
+from kefud.workers import Nursery, Worker
 
 
 @click.command()
@@ -61,9 +63,20 @@ def everything(found: Loaded, *, connect: bool, strict: bool) -> list[Problem]:
     problems += Composer(templates).check()
     problems += Press(templates).check()
     problems += secret_problems(found)
+    problems += report_problems(found)
     if connect and not problems:
         problems += connection_problems(found)
     return problems
+
+
+def report_problems(found: Loaded) -> list[Problem]:
+    """What is wrong with [plugin.reports]."""
+    try:
+        settings_of(found.site, found.config.deadlines)
+    except KefudError as error:
+        key, _, message = str(error).partition(": ")
+        return [Problem(found.path, 0, key, message)]
+    return []
 
 
 def _directory(found: Loaded, path: str, key: str) -> list[Problem]:
@@ -98,18 +111,11 @@ def inspect(found: Loaded, plugins: list[loader.Found]) -> list[tuple[str, str]]
     """Faults of plugins, found out in a child that may die of them."""
     nursery = Nursery(("kefud.hosts",))
     worker = Worker(nursery, "inspector", f"{hosts.__name__}:inspector", (found.site,))
-    faults = []
     try:
-        for plugin in plugins:
-            try:
-                report = worker.call("inspect", plugin, timeout=60)
-                faults += [(f"plugin {plugin.name}", fault) for fault in report["faults"]]
-            except (WorkerDied, KefudError) as error:
-                faults.append((f"plugin {plugin.name}", f"{error}; mend {plugin.path} or take it out of the configuration"))
+        return [(f"plugin {name}", fault) for name, fault in faults_of(worker, plugins)]
     finally:
         worker.stop()
         nursery.close()
-    return faults
 
 
 def secret_problems(found: Loaded) -> list[Problem]:

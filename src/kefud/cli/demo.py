@@ -159,7 +159,7 @@ def _last_look(office: Office) -> Seen:
 def _namer(office: Office) -> Callable[[str], str]:
     names = {role.id: role.name for role in office.site.roles}
     for party in office.site.parties:
-        names |= {party.id: party.name, party.address: party.name}
+        names |= {key: party.name for key in (party.id, party.address) if key}
     return lambda id: names.get(id) or ("" if chinese(id) == id else chinese(id))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,8 +88,18 @@ def new(ctx: click.Context, name: str, kind: str, directory: str | None) -> None
         if file.suffix == ".txt":
             text = file.read_text("utf-8").replace("my_plugin", name).replace("MyPlugin", _class_name(name))
             (target / file.stem.replace("my_plugin", name)).write_text(text, "utf-8")
-    click.echo(f"wrote {target}")
-    click.echo(f"next: kefud plugin test {name} --dir {target.parent}")
+    folder = os.path.relpath(target)
+    click.echo(f"wrote {folder}")
+    click.echo(f"next: kefud plugin test {name} --dir {os.path.dirname(folder) or '.'}")
+    click.echo(f"then: {ENABLE[kind].format(name)} in the configuration; found is not enabled")
+
+
+ENABLE = {
+    "channel": 'a [[channel]] with plugin = "{}"',
+    "rule": '"{}" in [rules] order, where it should be asked,',
+    "transport": 'a [[transport]] with plugin = "{}"',
+    "observer": '"{}" in [observers] enabled',
+}
 
 
 def _class_name(name: str) -> str:

@@ -36,9 +36,11 @@ from kefud.wiring import Office
 
 FORMATS = ("xlsx", "pdf", "html", "csv", "json")
 NAMES: dict[str, str] = {
-    "daily": "daily", "weekly": "weekly", "monthly": "monthly", "yearly": "yearly", "ledger": "ledger", "calls": "calls", "box": "box",
+    "daily": "daily", "weekly": "weekly", "monthly": "monthly", "yearly": "yearly", "ledger": "ledger", "calls": "calls",
+    "box": "box",
     "documents": "documents", "contractors": "contractors", "visits": "visits", "daily-record": "record", "kpi": "kpi",
-    "effect": "effect", "internal": "internal", "briefing": "briefing", "meeting": "meeting", "visit-analysis": "visit-analysis",
+    "effect": "effect", "internal": "internal", "briefing": "briefing", "meeting": "meeting",
+    "visit-analysis": "visit-analysis",
     "spot-check": "spot-check", "breaches": "breaches", "tasks": "tasks",
 }  # fmt: skip
 """What may be asked for, and what it is called inside."""
@@ -52,12 +54,21 @@ ALL = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 @click.option("--date", "period", metavar="D", help="The period: 2025-04-24, 2025-W17, 2025-04 or 2025.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Default: by the ending of FILE, else text for people.")
 @click.option("-o", "--output", "file", metavar="FILE", help='Where to; "-" is standard output.')
-@click.option("--as", "role", default="cs_manager", show_default=True, help="Who reads: outside parties get no names and numbers.")
+@click.option(
+    "--as", "role", default="cs_manager", show_default=True, help="Who reads: outside parties get no names and numbers."
+)
 @click.option("--fresh", is_flag=True, help="Count anew even where the report was made before.")
 @as_json
 @click.pass_context
 def report(
-    ctx: click.Context, kind: str, period: str | None, format_: str | None, file: str | None, role: str, fresh: bool, as_json: bool
+    ctx: click.Context,
+    kind: str,
+    period: str | None,
+    format_: str | None,
+    file: str | None,
+    role: str,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Make a register or report of any period again.
 
@@ -121,7 +132,12 @@ def _signature(found: Office, have: registers.Made) -> dict[str, Any]:
     if have.signed_at is None:
         return {}
     reviewed = {"name": found.reporter.desk.name(have.signed_by), "at": found.reporter.desk.text(have.signed_at)}
-    return {"reviewed": reviewed, "signed_by": have.signed_by, "signed_at": have.signed_at.isoformat(), "instruction": have.text}
+    return {
+        "reviewed": reviewed,
+        "signed_by": have.signed_by,
+        "signed_at": have.signed_at.isoformat(),
+        "instruction": have.text,
+    }
 
 
 def _asked(found: Office, kind: str, period: str | None, now: datetime) -> tuple[str, date]:
@@ -250,4 +266,3 @@ def _put_out(content: bytes, chosen: str, file: str | None, name: str) -> None:
         return
     Path(file).write_bytes(content)
     click.echo(file, err=True)
-

@@ -41,7 +41,13 @@ def _signer(name: str, role: str, text: str) -> click.Command:
     @as_json
     @click.pass_context
     def command(
-        ctx: click.Context, period: str | None, role: str, text: str, orders: tuple[str, ...], important: tuple[str, ...], as_json: bool
+        ctx: click.Context,
+        period: str | None,
+        role: str,
+        text: str,
+        orders: tuple[str, ...],
+        important: tuple[str, ...],
+        as_json: bool,
     ) -> None:
         said = SignOff(True, text.strip(), _orders(orders), tuple(n.strip().upper() for n in important))
         with office(ctx) as found:
@@ -106,7 +112,9 @@ def task(ctx: click.Context, period: str, role: str, text: str) -> None:
     click.echo(f"task {period}: done")
 
 
-def _entry(name: str, argument: str, role: str, text: str, enter: Callable[[Office, str, str, datetime, str], Any]) -> click.Command:
+def _entry(
+    name: str, argument: str, role: str, text: str, enter: Callable[[Office, str, str, datetime, str], Any]
+) -> click.Command:
     @click.argument("what", metavar=argument)
     @click.option("--as", "role", default=role, show_default=True)
     @click.option("--at", help="When (ISO 8601); default: now.")

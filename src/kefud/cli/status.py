@@ -37,6 +37,7 @@ def gather(found: Office) -> dict[str, Any]:
         depth = letters.depth(tx)
         about = settings.setting(tx, "daemon")
         off = settings.plugins_off(tx, now)
+        broken = settings.setting(tx, "plugins_broken")
         deadlines = tickets.open_counts(tx, now)
     channels = [
         {
@@ -53,6 +54,7 @@ def gather(found: Office) -> dict[str, Any]:
         "outbox": {**{s: depth["counts"].get(s, 0) for s in letters.UNSENT}, "oldest": depth["oldest"]},
         "deadlines": deadlines, "workers": daemon.get("workers", {}) if _alive(daemon) else {},
         "plugins_off": [{"plugin": p, "until": until.isoformat(), "reason": why} for p, (until, why) in off.items()],
+        "plugins_broken": [{"plugin": p, "reason": why} for p, why in json.loads(broken or "{}").items()],
     }  # fmt: skip
 
 
@@ -81,5 +83,7 @@ def _print(report: dict[str, Any], found: Office) -> None:
     click.echo(f"shelf: {report['shelf']} waiting for a person")
     d = report["deadlines"]
     click.echo(f"tickets: {d['open']} open; deadlines: {d['deadlines']} running, {d['overdue']} overdue")
+    for broken in report["plugins_broken"]:
+        click.echo(f"not in use: {broken['reason']}")
     for off in report["plugins_off"]:
-        click.echo(f"plugin {off['plugin']} is switched off until {off['until']}: {off['reason']}")
+        click.echo(f"plugin {off['plugin'].removeprefix('plugin ')} is switched off until {off['until']}: {off['reason']}")

@@ -134,6 +134,7 @@ HANDLING: dict[str, tuple[str, tuple[str, ...]]] = {
     "need-info": ("Ask the requester for what is missing.", ("missing", "text")),
     "respond": ("A person has contacted the requester.", ("text",)),
     "contribute": ("The contribution of a department.", ("department", "text")),
+    "release": ("Let its held letters go (for those who sign).", ("text",)),
     "callback": ("The call-back was made.", ("text",)),
     "task": ("A task is done.", ("kind", "text")),
 }  # fmt: skip
@@ -183,7 +184,7 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
     items = data if isinstance(data, list) else data.get("open_tickets") or data.get("context", {}).get("open_tickets") or [data]
     with office(ctx) as found:
         with found.db.write() as tx:
-            made = take_in(tx, items, found.clock(), found.site.timezone)
+            made = take_in(tx, items, found.clock(), found.site.timezone, found.site)
     if as_json:
         show(made)
     else:

@@ -5,8 +5,10 @@ Nothing here reads a clock, a database or the network; the same input gives the 
 
 from __future__ import annotations
 
-from kefud.compose.letters import Composer, Draft, TemplateFault, sample_context
+from kefud.compose.letters import Composer, Draft, Plain, TemplateFault, plain, sample_context
 from kefud.compose.mail import LetterFault, build_mail
 from kefud.compose.press import Press, PressFault
 
-__all__ = ["Composer", "Draft", "LetterFault", "Press", "PressFault", "TemplateFault", "build_mail", "sample_context"]
+__all__ = [
+    "Composer", "Draft", "LetterFault", "Plain", "Press", "PressFault", "TemplateFault", "build_mail", "plain", "sample_context",
+]  # fmt: skip

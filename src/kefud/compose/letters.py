@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kefud.desk.lint import lint
 from kefud.desk.ticket import ArrivalRef, Deadline, Document, Requester, Ticket
-from kefud.desk.view import cut, local, local_day, ticket_view
+from kefud.desk.view import LONGEST, cut, local, local_day, ticket_view
 from kefud.errors import KefudError, Problem
 
 LONGEST_LETTER = 65_536
@@ -49,12 +49,35 @@ class Draft:
     html: str = ""
 
 
+class Plain(dict[str, Any]):
+    """Values that went through `plain` once: one ticket's view serves all letters written of it."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, quick at what letters do most: reading a key of a plain dict.
+
+    ``a.b`` first asks for an attribute and learns from an exception that there is none; here the key is tried first, except
+    for the names of the dict's own methods. What may be reached stays the same.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) in _DICTS and attribute not in _DICT_METHODS and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+_DICTS = (dict, Plain)
+_AS_THEY_ARE = frozenset({Plain, type(None), bool, int, float})
+_DICT_METHODS = frozenset(dir(dict))
+
+
 class Composer:
     """Writes letters from the templates below ``directories``; the first directory that has a file wins."""
 
     def __init__(self, directories: Sequence[str | Path]) -> None:
         self.directories = [Path(d) for d in directories]
-        self.environment = ImmutableSandboxedEnvironment(
+        self._templates: dict[str, Template | None] = {}
+        self.environment = _Environment(
             loader=FileSystemLoader([str(d) for d in self.directories]),
             undefined=StrictUndefined,
             autoescape=lambda name: bool(name and name.endswith(".html")),
@@ -95,15 +118,20 @@ class Composer:
 
     def _rendered(self, template: str, part: str, values: Mapping[str, Any], required: bool = True) -> str:
         name = f"{template}/{part}"
+        if name not in self._templates:
+            self._templates[name] = self._compiled(template, name, required)
+        found = self._templates[name]
+        return self._within_limits(template, found, values) if found else ""
+
+    def _compiled(self, template: str, name: str, required: bool) -> Template | None:
         try:
-            found = self.environment.get_template(name)
+            return self.environment.get_template(name)
         except TemplateNotFound as error:
             if not required and error.name == name:
-                return ""
+                return None
             raise TemplateFault(template, name, 0, f"there is no template {error.name}") from None
         except TemplateSyntaxError as error:
             raise TemplateFault(template, error.filename or name, error.lineno, error.message or "syntax error") from None
-        return self._within_limits(template, found, values)
 
     def _within_limits(self, template: str, found: Template, values: Mapping[str, Any]) -> str:
         pieces: list[str] = []
@@ -144,10 +172,15 @@ def plain(template: str, context: Mapping[str, Any]) -> dict[str, Any]:
     zone = ZoneInfo(str(site.get("timezone") or "Asia/Shanghai")) if isinstance(site, Mapping) else ZoneInfo("Asia/Shanghai")
 
     def value(key: str, x: Any, depth: int) -> Any:
-        if type(x) is str:
+        kind = type(x)
+        if kind is str:
             return clean_text(x)
-        if x is None or isinstance(x, (bool, int, float)):
+        if kind in _AS_THEY_ARE or isinstance(x, (bool, int, float)):
             return x
+        if kind is dict:
+            if depth > DEEPEST:
+                raise TemplateFault(template, "", 0, f"{key} is nested too deeply")
+            return {clean_text(str(k)): value(k, v, depth + 1) for k, v in x.items()}
         if isinstance(x, str):
             return clean_text("".join(x))
         if isinstance(x, datetime):
@@ -157,7 +190,7 @@ def plain(template: str, context: Mapping[str, Any]) -> dict[str, Any]:
         if depth > DEEPEST:
             raise TemplateFault(template, "", 0, f"{key} is nested too deeply")
         if isinstance(x, Mapping):
-            return {clean_text(str(k)): value(f"{key}.{k}", v, depth + 1) for k, v in x.items()}
+            return {clean_text(str(k)): value(str(k), v, depth + 1) for k, v in x.items()}
         if isinstance(x, (list, tuple, set, frozenset)):
             return [value(key, v, depth + 1) for v in x]
         raise TemplateFault(template, "", 0, f"{key} is a {type(x).__name__}; letters get plain data only")
@@ -170,7 +203,7 @@ def clean_text(text: str) -> str:
     if not text.isprintable():
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
-    return cut(text)
+    return text if len(text) <= LONGEST else cut(text)
 
 
 def _remarks(name: str, text: str) -> list[str]:

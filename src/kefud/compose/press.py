@@ -7,7 +7,9 @@ own source, the other ``_*.typ`` files of its directory and the data. Equal data
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -15,9 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import typst
-
 from kefud.errors import KefudError, Problem
+
+try:
+    import typst
+except ImportError:  # the extra "pdf" is not installed: letters still leave, papers wait
+    typst = None
 
 SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
 SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Serif CJK SC")
@@ -55,6 +60,8 @@ class Press:
 
     def print(self, form: str, data: Mapping[str, Any]) -> bytes:
         """The PDF of ``form`` filled with ``data``. Raises PressFault."""
+        if typst is None:
+            raise PressFault("typst is not installed, no paper can be printed; run: pip install 'kefud[pdf]'")
         compiler, sources = self._compiler(form)
         filled: Any = {**sources, "data.json": json.dumps(printable(data)).encode("ascii")}
         try:
@@ -124,8 +131,13 @@ class Press:
 
     @cached_property
     def _nowhere(self) -> str:
-        self._empty = tempfile.TemporaryDirectory(prefix="kefud-press-")
-        return self._empty.name
+        """An empty directory of our own, the same for every process: children end without cleaning up."""
+        path = Path(tempfile.gettempdir()) / f"kefud-press-{os.getuid()}"
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or any(path.iterdir()):
+            return tempfile.mkdtemp(prefix="kefud-press-")
+        return str(path)
 
     @cached_property
     def _fonts(self) -> typst.Fonts:

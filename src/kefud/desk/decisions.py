@@ -278,6 +278,11 @@ class NewRound(Decision):
 
 
 @dataclass(frozen=True, slots=True)
+class Release(Decision):
+    """The letters of the ticket that were held for a signature or by the language check may go (RULES §9)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ignore(Decision):
     """The arrival needs no ticket (automatic mail, a bounce that was dealt with)."""
 

@@ -38,7 +38,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The fate of one dispatch. ``code`` and ``answer`` are the receiving server's; ``papers`` the files printed."""
+    """The fate of one dispatch. ``code`` and ``answer`` are the receiving server's; ``papers`` the files printed.
+
+    ``ours``: the letter could not even be printed or built; the server has nothing to do with it.
+    """
 
     id: int
     epoch: int
@@ -46,4 +49,5 @@ class Sent:
     code: int | None = None
     answer: str = ""
     permanent: bool = False
+    ours: bool = False
     papers: tuple[tuple[int, str], ...] = ()

@@ -39,7 +39,8 @@ class Sorted:
 class Reading:
     """What an arrival turned out to be: the message, and its matters.
 
-    ``authenticated``: our own mail server vouches for the sender; ``suspect``: it says that the sender is forged.
+    ``authenticated``: our own mail server vouches for the sender; ``suspect``: it says that the
+    sender is forged, or another service sent this to confirm a registration; then nothing is answered.
     """
 
     id: int

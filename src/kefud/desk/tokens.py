@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TOKEN_BITS = 80
-_MESSAGE_ID = re.compile(r"<kefud\.t(\d{1,15})\.([0-9a-z]{6,20})\.([a-z2-7]{16})@[^<>@\s]{1,255}>")
-_ADDRESS = re.compile(r"\+t(\d{1,15})\.([a-z2-7]{16})@")
+_MESSAGE_ID = re.compile(r"<kefud\.t(0|[1-9]\d{0,14})\.([0-9a-z]{6,20})\.([a-z2-7]{16})@[^<>@\s]{1,255}>")
+_ADDRESS = re.compile(r"\+t(0|[1-9]\d{0,14})\.([a-z2-7]{16})@")
 
 
 @dataclass(frozen=True, slots=True)

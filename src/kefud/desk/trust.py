@@ -2,7 +2,7 @@
 
 A number or a From line attaches nothing and changes no state by itself. A message joins a ticket by a keyed token, by
 answering a mail that the ticket knows, or by a number from a party to the ticket; it acts only when token, roster and
-authenticated mail come together.
+authenticated mail come together, whoever speaks: a department, a manager, or the owner.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ class Claim:
 
     ``token``: a keyed token of this ticket verified, or the message answers a letter this ticket sent. ``thread``: it
     answers a mail this ticket received. ``number``: it names the ticket's number. ``roster``: "requester", "party:ID" or
-    "role:ID" when the strict From address is a party to the ticket, "" for a stranger. ``authenticated``: our own server
+    "role:ID" when the strict From address is a party to the ticket, "household" when no address of the requester is known
+    and the mail bears the registered name or telephone of its house, "" for a stranger. ``authenticated``: our own server
     vouches for the sender, or the mailbox is internal only.
     """
 
@@ -43,18 +44,15 @@ class Verdict:
 
 
 def weigh(claim: Claim) -> Verdict:
-    """Decide what ``claim`` is worth. Exactly one combination lets a department or manager act: all three proofs."""
+    """Decide what ``claim`` is worth. Exactly one combination lets anybody act: all three proofs."""
     role, _, id = claim.roster.partition(":")
     on_roster = bool(role) and claim.identity
     acts = claim.token and on_roster and claim.authenticated
-    who = {"requester": "requester", "party": "party", "role": "staff"}.get(role if on_roster else "", "stranger")
-    if who == "requester":
-        attach = claim.token or claim.thread or claim.number
-        author = Author("requester", verified=claim.token or claim.thread, why=_why(claim))
-        return Verdict(attach, author, _why(claim))
-    if who in ("party", "staff"):
-        return Verdict(claim.token or claim.thread or claim.number, Author(who, id, acts, _why(claim)), _why(claim))
-    return Verdict(claim.token, Author("stranger", why=_why(claim)), _why(claim))
+    who = {"requester": "requester", "household": "requester", "party": "party", "role": "staff"}.get(role if on_roster else "", "stranger")
+    if who == "stranger":
+        return Verdict(claim.token, Author("stranger", why=_why(claim)), _why(claim))
+    id = "household" if role == "household" else id
+    return Verdict(claim.token or claim.thread or claim.number, Author(who, id, acts, _why(claim)), _why(claim))
 
 
 def numbers_in(text: str) -> tuple[str, ...]:

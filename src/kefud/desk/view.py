@@ -187,16 +187,18 @@ def notice_view(
     at: datetime,
     names: Mapping[str, str] | None = None,
     masked: bool | None = None,
+    view: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a 工作联系单 says, for its letter and its form alike. ``notice`` is the decision that ordered it.
 
-    ``masked`` overrides the decision; name and number leave the content as well as the fields (S2-5.7).
+    ``masked`` overrides the decision; name and number leave the content as well as the fields (S2-5.7). ``view`` is the
+    ticket's view for that reader where the caller has it already.
     """
     zone = ZoneInfo(str(site["timezone"]))
     name_of = _namer(names)
     mask = bool(notice.mask if masked is None else masked)
     profile: Profile = "masked" if mask else "party"
-    view = ticket_view(ticket, str(site["timezone"]), profile=profile, names=names)
+    view = view or ticket_view(ticket, str(site["timezone"]), profile=profile, names=names)
     clean = _cleaner(ticket, profile)
     return {
         "number": number,
@@ -231,16 +233,18 @@ def form_data(
     *,
     names: Mapping[str, str] | None = None,
     profile: Profile = "full",
+    view: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the printed ``form`` says of ``ticket``. ``extra`` adds or overrides: number, at, signatures, pending, the rest.
 
     ``at`` (an aware datetime) is the date on the paper; without it the ticket's last change. Keys with no value are "".
-    A notice takes its texts from `notice_view`, passed in ``extra``.
+    A notice takes its texts from `notice_view`, passed in ``extra``. ``view`` is the ticket's view for ``profile`` where the
+    caller has it already.
     """
     zone = ZoneInfo(timezone)
     given = dict(extra or {})
     at = as_instant(given.pop("at", None)) or ticket.updated_at or ticket.created_at or ticket.started_at
-    view = ticket_view(ticket, timezone, profile=profile, names=names)
+    view = view or ticket_view(ticket, timezone, profile=profile, names=names)
     document = ticket.document(form)
     fields = {**view["fields"], **(_plain_fields(document.data, zone) if document else {})}
     data: dict[str, Any] = {
@@ -511,13 +515,18 @@ _HOUSE = re.compile(
 _HOUSE_SHORT = re.compile(r"(?<![\d-])\d{1,3}-\d{1,2}-\d{3,4}(?![\d-])")
 
 
+_NUMBER_OR_AT = re.compile(r"@|(?:\d[- ]?){10}")
+"""What a folded text must hold before the patterns above are worth trying; most texts hold none of it."""
+
+
 def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
     """``text`` with the requester's name and every telephone number, address and card number hidden.
 
     Places in the folded text are places in the original (full-width digits are found too). ``house`` hides the house as well.
     """
-    for pattern, put in ((_EMAIL, "（邮箱略）"), (_IDENTITY, "（证件号略）"), (_PHONE, ""), (_CARD, "（卡号略）")):
-        text = _replaced(text, pattern, put)
+    if _NUMBER_OR_AT.search(fold(text)):
+        for pattern, put in ((_EMAIL, "（邮箱略）"), (_IDENTITY, "（证件号略）"), (_PHONE, ""), (_CARD, "（卡号略）")):
+            text = _replaced(text, pattern, put)
     if house:
         text = _replaced(_replaced(text, _HOUSE_SHORT, "（房号略）"), _HOUSE, "（房号略）")
     for name in _name_forms(ticket.requester.name):
@@ -527,6 +536,8 @@ def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
 
 def without_numbers(text: str) -> str:
     """``text`` without identity and bank card numbers, which no department needs."""
+    if not _NUMBER_OR_AT.search(fold(text)):
+        return text
     return _replaced(_replaced(text, _IDENTITY, "（证件号略）"), _CARD, "（卡号略）")
 
 

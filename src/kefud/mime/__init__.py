@@ -1,5 +1,6 @@
 """Mail bytes to text, attachments and verdicts: pure functions, no network and no disk."""
 
+from kefud.mime.automatic import is_sign_up
 from kefud.mime.forward import Forwarded, forwarded
 from kefud.mime.limits import Limits
 from kefud.mime.markup import html_to_text
@@ -14,6 +15,7 @@ __all__ = [
     "authenticated",
     "forwarded",
     "html_to_text",
+    "is_sign_up",
     "read_mail",
     "split_reply",
 ]

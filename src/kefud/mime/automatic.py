@@ -38,6 +38,11 @@ _AWAY_END = re.compile(r"^.{0,30}(?:[\[【(（](?:自动回复|自動回覆|自�
 _ON_LEAVE = re.compile(
     r"(?:休假|出差|外出|放假|離開|离职|不在办公室).{0,15}自[动動](?:回[复覆復]|答[复覆]|应答)\s?(?:$|[:：】\])）])"
 )
+_SIGN_UP = re.compile(
+    r"^\W{0,8}(?:please |请|請)?(?:verify|confirm|activate|validate|验证|驗證|确认|確認|激活|启用)\s?(?:your|the|您的|你的|您|你)\s?"
+    r"(?:new |e-?mail|account|subscription|registration|identity|address|sign|邮箱|郵箱|账号|帐号|賬號|账户|帐户|注册|订阅)",
+    re.I,
+)
 _TALK_ABOUT = re.compile(r"请|請|关闭|取消|关于|關於|为什么|怎么|投诉|不要|别|设置")
 
 
@@ -53,6 +58,11 @@ def why_automatic(root: Part, headers: Headers, sender: str, subject: str) -> st
         or ("daemon-sender" if is_daemon(sender, headers) else "")
         or ("out-of-office-subject" if is_away_subject(subject, bool(headers.raw("in-reply-to"))) else "")
     )
+
+
+def is_sign_up(subject: str) -> bool:
+    """The subject of another service's mail to whoever signed up there with our address (S04)."""
+    return bool(_SIGN_UP.match(subject))
 
 
 def _by_report(root: Part) -> str:

@@ -84,9 +84,7 @@ class Post:
         self._put(tx, to, name, address, template, data, now, key=key, attachments=self._enclosed(tx, files, forms, now))
         return True
 
-    def tell(
-        self, address: str, role: str, kind: str, result: Mapping[str, Any], now: datetime, *, answers: Message
-    ) -> None:
+    def tell(self, address: str, role: str, kind: str, result: Mapping[str, Any], now: datetime, *, answers: Message) -> None:
         """Tell the writer of a sign-off what became of it."""
         found = self.reader(role, now)
         self.ready()

@@ -65,7 +65,7 @@ class Reporter:
         slot = Slot(slot.kind, slot.period, slot.at, slot.start, min(slot.end, max(now, slot.start)))
         make = getattr(self, f"_{slot.kind.replace('-', '_')}")
         data: Data = make(tx, slot)
-        return {**data, "date": self._day(slot.at).isoformat()}
+        return {**data, "date": self._day(slot.at).isoformat(), "made": self.desk.text(slot.at)}
 
     def _day(self, at: datetime) -> date:
         return self.calendar.local(at).date()
@@ -186,11 +186,16 @@ class Reporter:
 
     def _spot_check(self, tx: Connection, slot: Slot) -> Data:
         cases = {c.number: c for c in self._cases(tx, slot)}
-        closed = [n for n, c in cases.items() if c.ended_within(slot.start, slot.end) and c.status_at(slot.end) in ("closed", "archived")]
+        closed = [
+            n
+            for n, c in cases.items()
+            if c.ended_within(slot.start, slot.end) and c.status_at(slot.end) in ("closed", "archived")
+        ]
         drawn = draw_sample(closed, self.settings.sample_rate, slot.period)
         rows = [self.desk.row(cases[n], slot.end) for n in drawn]
         return {
-            "kind": slot.kind, "period": slot.period, "month": summaries.month_text(slot.period), "start": self.desk.text(slot.start),
+            "kind": slot.kind, "period": slot.period, "month": summaries.month_text(slot.period),
+            "start": self.desk.text(slot.start),
             "end": self.desk.text(slot.end), "closed": len(closed), "rate": self.settings.sample_rate, "rows": rows,
             "verdicts": {}, "numbers": drawn,
         }  # fmt: skip
@@ -234,7 +239,8 @@ class Reporter:
     def tasks(self, tx: Connection, open_only: bool = False) -> Data:
         """Improvements the figures asked for, and how far they are."""
         rows = [
-            {"period": m.data.get("month") or m.period, "id": m.period, "text": m.data.get("text", ""), "rule": m.data.get("rule", ""),
+            {"period": m.data.get("month") or m.period, "id": m.period, "text": m.data.get("text", ""),
+                "rule": m.data.get("rule", ""),
              "state": "已完成" if m.signed_at else "未完成", "answer": m.text}
             for m in registers.listed(tx, ("task",), unsigned=open_only)
         ]  # fmt: skip
@@ -258,8 +264,10 @@ class Reporter:
                 row["breaches"] += 1
                 row["open"] += m.signed_at is None
                 row["list"].append({
-                    "rule": rule, "number": "", "summary": f"{text}:{m.period}", "department_zh": "", "due": self.desk.text(limit),
-                    "met": self.desk.text(m.signed_at), "reason": "逾期签阅" if m.signed_at else "未签阅", "open": m.signed_at is None,
+                    "rule": rule, "number": "", "summary": f"{text}:{m.period}", "department_zh": "",
+                    "due": self.desk.text(limit),
+                    "met": self.desk.text(m.signed_at), "reason": "逾期签阅" if m.signed_at else "未签阅",
+                    "open": m.signed_at is None,
                     "late_minutes": int((m.signed_at - limit).total_seconds() // 60) if m.signed_at else None,
                 })  # fmt: skip
         return row

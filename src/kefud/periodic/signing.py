@@ -24,8 +24,10 @@ from kefud.store import letters, registers, tickets
 from kefud.store.database import Connection, Database
 from kefud.store.registers import Made
 
-NAMES = {"daily": "日报", "weekly": "周报", "record": "日工作记录", "monthly": "月报", "contractors": "月度考核", "meeting": "例会材料",
-         "effect": "每周小结", "internal": "内部例会材料", "visit-analysis": "回访分析", "yearly": "年终考核", "briefing": "简报"}  # fmt: skip
+NAMES = {"daily": "日报", "weekly": "周报", "record": "日工作记录", "monthly": "月报", "contractors": "月度考核",
+    "meeting": "例会材料",
+         "effect": "每周小结", "internal": "内部例会材料", "visit-analysis": "回访分析", "yearly": "年终考核",
+         "briefing": "简报"}  # fmt: skip
 MARKED = {"daily": ("pm_dept_manager", "S0-4.2.4b"), "weekly": ("leadership", "S0-4.2.5b")}
 """Whom a ticket marked important is reported to at once, and by which rule."""
 RULES = {"daily": "S0-4.2.4a", "weekly": "S0-4.2.5a", "record": "S0-5.2", "monthly": "S1-4.3.8", "contractors": "S1-5.7.6",
@@ -66,11 +68,11 @@ class Signing:
     def _may(self, kind: str, role: str, said: SignOff) -> None:
         allowed = self.reporter.settings.told(kind)
         if role not in allowed:
-            raise NotAllowed(f"{NAMES.get(kind, kind)}由{'、'.join(map(chinese, allowed))}签阅,{chinese(role)}不能代签")
+            raise NotAllowed(f"{NAMES.get(kind, kind)}由{'、'.join(map(chinese, allowed))}签阅，{chinese(role)}不能代签")
         if kind == "weekly" and not said.guidance.strip():
-            raise NotAllowed("周报签阅须写明指导意见,仅写“已阅”不予登记(S0-4.2.5a)")
+            raise NotAllowed("周报签阅须写明指导意见，仅写“已阅”不予登记(S0-4.2.5a)")
         if said.empty:
-            raise NotAllowed("签阅没有内容;请写“已阅”,安排另起一行")
+            raise NotAllowed("签阅没有内容；请写“已阅”，安排另起一行")
 
     def _report(self, kind: str, period: str | None) -> Made:
         with self.db.read() as tx:
@@ -117,7 +119,9 @@ class Signing:
         texts = [t for t in (current.text, said.text) if t]
         text = "\n".join(dict.fromkeys(texts))
         first = current.signed_at is None
-        registers.sign(tx, current.id, role if first else current.signed_by, now if first else current.signed_at or now, text, data)
+        registers.sign(
+            tx, current.id, role if first else current.signed_by, now if first else current.signed_at or now, text, data
+        )
 
     # Orders and marks
 
@@ -149,11 +153,11 @@ class Signing:
         rule = RULES.get(have.kind, "S0-4.2.4a")
         until = self._tomorrow()
         who = self.reporter.desk.name(role)
-        told = {"text": f"{who}安排:{text}", "title": f"{who}安排", "due": self.reporter.desk.text(until)}
+        told = {"text": f"{who}安排：{text}", "title": f"{who}安排", "due": self.reporter.desk.text(until)}
         return [
-            d.AddTask("order", ticket.handler or "cs_manager", f"{who}安排:{text}", until, key=key, rule=rule),
+            d.AddTask("order", ticket.handler or "cs_manager", f"{who}安排：{text}", until, key=key, rule=rule),
             d.Write("handler", "reports/task", told, key=key, rule=rule, why=f"{who}在{NAMES.get(have.kind, '')}签阅中的安排"),
-            d.Remark(f"{who}安排:{text}", rule=rule),
+            d.Remark(f"{who}安排：{text}", rule=rule),
         ]
 
     def _mark(self, tx: Connection, ticket: Ticket, have: Made, role: str) -> list[d.Decision]:
@@ -197,7 +201,11 @@ class Signing:
         have = samples[-1]
         orders = {} if passed else {number: self._rectify(number, have, text)}
         self.casework.carry_out(
-            orders, role, INSTRUCTED, text or "抽查合格", lambda tx, now: self._keep_verdict(tx, have, number, role, passed, text, now)
+            orders,
+            role,
+            INSTRUCTED,
+            text or "抽查合格",
+            lambda tx, now: self._keep_verdict(tx, have, number, role, passed, text, now),
         )
         return have
 
@@ -210,7 +218,7 @@ class Signing:
         for _ in range(3):
             day = calendar.next_service_day(day)
         until = calendar.closing(day)
-        told = {"text": f"抽查不合格,请整改:{text}", "title": "抽查整改", "due": self.reporter.desk.text(until)}
+        told = {"text": f"抽查不合格，请整改：{text}", "title": "抽查整改", "due": self.reporter.desk.text(until)}
         key = f"rectify.{have.period}"
         return [
             d.AddTask("rectify", ticket.handler or "cs_manager", told["text"], until, key=key, rule="S4-7.2"),
@@ -218,9 +226,7 @@ class Signing:
             d.Remark(told["text"], rule="S0-P5"),
         ]  # fmt: skip
 
-    def _keep_verdict(
-        self, tx: Connection, have: Made, number: str, role: str, passed: bool, text: str, now: datetime
-    ) -> None:
+    def _keep_verdict(self, tx: Connection, have: Made, number: str, role: str, passed: bool, text: str, now: datetime) -> None:
         current = registers.made(tx, have.kind, have.period) or have
         verdict = {"verdict": "pass" if passed else "fail", "by": role, "at": self.reporter.desk.text(now), "text": text}
         data = {**current.data, "verdicts": {**(current.data.get("verdicts") or {}), number: verdict}}
@@ -294,7 +300,7 @@ class Signing:
             "orders": [f"{n} {t}" for n, t in said.orders.items()], "refused": [],
         }  # fmt: skip
         if not (reading.authenticated or self.casework.trust_internal):
-            result["refused"] = ["发件人身份未经邮件服务器验证,请用 kefud sign 或办公系统签阅"]
+            result["refused"] = ["发件人身份未经邮件服务器验证，请用 kefud sign 或办公系统签阅"]
             return result
         with self.db.read() as tx:
             have = registers.made(tx, kind, period)
@@ -310,4 +316,3 @@ class Signing:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-

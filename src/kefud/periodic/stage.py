@@ -25,6 +25,8 @@ from kefud.store.registers import Made
 Data = dict[str, Any]
 PATIENCE = timedelta(minutes=10)
 BOX_GRACE = timedelta(hours=2)
+BACKWARDS = timedelta(hours=2)
+"""How far a clock may go back before the mark of the breach feed goes back with it."""
 TEMPLATES = {
     "daily": "reports/daily", "weekly": "reports/weekly", "effect": "reports/effect", "internal": "reports/internal",
     "briefing": "reports/briefing", "record": "reports/daily-record", "monthly": "reports/monthly",
@@ -65,6 +67,7 @@ class Periodic:
         self._done: set[tuple[str, str]] = set()
         self._patience: dict[str, datetime] = {}
         self._since: datetime | None = None
+        self._looked: datetime | None = None
 
     def step(self) -> bool:
         """Make all that is due and not yet made. A report that fails is tried again later and keeps no other waiting."""
@@ -99,10 +102,11 @@ class Periodic:
     def _begun(self, now: datetime) -> datetime:
         """When this store first looked at its reports; earlier periods belong to nobody."""
         if self._since is None:
-            with self.db.write() as tx:
+            with self.db.read() as tx:
                 kept = settings.setting(tx, SINCE)
-                if not kept:
-                    kept = now.isoformat()
+            if not kept:
+                kept = now.isoformat()
+                with self.db.write() as tx:
                     settings.keep_setting(tx, SINCE, kept)
                     settings.keep_setting(tx, FEED, kept)
             self._since = datetime.fromisoformat(kept)
@@ -170,7 +174,9 @@ class Periodic:
         year = slot.period[:4]
         made = forms(slot.kind, data, self.post.site_view)
         names = [f"{title(slot.kind, data)}{f'-{n}' if len(made) > 1 else ''}" for n in range(1, len(made) + 1)]
-        return [(form, f"reports/{year}/{name.replace('/', '-')}", filled) for name, (form, filled) in zip(names, made, strict=True)]
+        return [
+            (form, f"reports/{year}/{name.replace('/', '-')}", filled) for name, (form, filled) in zip(names, made, strict=True)
+        ]
 
     def _improvement(self, tx: Connection, slot: Slot, task: Mapping[str, Any], now: datetime) -> None:
         """What the figures ask to be improved stays open until somebody signs it (S4-4.4.2, S2-1.A6, S2-6.B8)."""
@@ -200,8 +206,8 @@ class Periodic:
     def _missing(self, now: datetime, since: datetime) -> bool:
         """A digest nobody signed in time goes one up, the next time the centre opens (S0-4.2.4a, S0-4.2.5a)."""
         with self.db.read() as tx:
-            unsigned = registers.listed(tx, ("daily", "weekly"), since=now - timedelta(days=31), before=now, unsigned=True)
-            late = [m for m in unsigned if self._is_late(m, now) and registers.made(tx, f"{m.kind}-missing", m.period) is None]
+            since = now - timedelta(days=31)
+            late = [m for k in ("daily", "weekly") for m in registers.never_signed(tx, k, since) if self._is_late(m, now)]
         for m in late:
             kind = f"{m.kind}-missing"
             with self.db.write() as tx:
@@ -223,7 +229,9 @@ class Periodic:
         """A complaint box that was not opened as planned: a reminder two hours later (S1-5.4.3)."""
         days, at = self.reporter.settings.box_opening
         day = self.calendar.local(now).date()
-        planned = next((p for n in range(8) if (p := self._planned(day - timedelta(days=n), days, at)) and p + BOX_GRACE <= now), None)
+        planned = next(
+            (p for n in range(8) if (p := self._planned(day - timedelta(days=n), days, at)) and p + BOX_GRACE <= now), None
+        )
         if planned is None or planned < since:
             return False
         worked = False
@@ -240,13 +248,22 @@ class Periodic:
         period = f"{channel} {planned.date().isoformat()}"
         if ("box-due", period) in self._done:
             return False
+        with self.db.read() as tx:
+            have = registers.made(tx, "box-due", period)
+        self._done.add(("box-due", period))
+        if have:
+            return False
         with self.db.write() as tx:
-            self._done.add(("box-due", period))
             if registers.made(tx, "box-due", period):
                 return False
             _, start, end = span_of("day", planned.date(), self.calendar)
             opened = registers.box_opened(tx, channel, start, end)
-            data = {"channel": channel, "box": box, "day": planned.date().isoformat(), "planned": self.reporter.desk.text(planned)}
+            data = {
+                "channel": channel,
+                "box": box,
+                "day": planned.date().isoformat(),
+                "planned": self.reporter.desk.text(planned),
+            }
             registers.keep(tx, "box-due", period, now, data)
             for role in () if opened else self.reporter.settings.told("box"):
                 self.post.write(tx, role, "reports/box-reminder", data, now, key=f"box.{period}")
@@ -255,22 +272,28 @@ class Periodic:
     def _feed(self, now: datetime, since: datetime) -> bool:
         """Tell the inspector of each breach when it happens, and of those that are near (S3-5.1.1)."""
         with self.db.read() as tx:
-            last = datetime.fromisoformat(settings.setting(tx, FEED) or since.isoformat())
-            if last >= now:
-                return False
-            cases = registers.due_between(tx, last, now + self.reporter.desk.near, last)
-        data = digests.feed(cases, last, now, self.reporter.desk)
-        if not data["fresh"]:
+            kept = datetime.fromisoformat(settings.setting(tx, FEED) or since.isoformat())
+            last = max(kept, self._looked or kept)
+            cases = registers.due_between(tx, last, now + self.reporter.desk.near) if last < now else []
+        if last >= now and last - now < BACKWARDS:
             return False
+        data = digests.feed(cases, last, now, self.reporter.desk)
+        if data["fresh"] or not timedelta() <= now - kept < timedelta(hours=1):
+            self._fed(kept, data, now)
+        self._looked = now
+        return bool(data["fresh"])
+
+    def _fed(self, kept: datetime, data: Data, now: datetime) -> None:
+        """Move the mark, and send what is new; where another daemon moved it first, nothing."""
         with self.db.write() as tx:
-            if settings.setting(tx, FEED) != last.isoformat():
-                return False
+            if (settings.setting(tx, FEED) or kept.isoformat()) != kept.isoformat():
+                return
             settings.keep_setting(tx, FEED, now.isoformat())
-            registers.keep(tx, "breaches", now.isoformat(), now, data)
-            for role in self.reporter.settings.told("breaches"):
-                shown = for_reader(data, self.post.masked(role))
-                self.post.write(tx, role, "reports/breaches", shown, now, key=f"breaches.{now.isoformat()}")
-        return True
+            if data["fresh"]:
+                registers.keep(tx, "breaches", now.isoformat(), now, data)
+                for role in self.reporter.settings.told("breaches"):
+                    shown = for_reader(data, self.post.masked(role))
+                    self.post.write(tx, role, "reports/breaches", shown, now, key=f"breaches.{now.isoformat()}")
 
     def _backlog(self, now: datetime, since: datetime) -> bool:
         """More open tickets with one handler than may be: said once a service day (S3-3.2.3)."""
@@ -289,6 +312,8 @@ class Periodic:
             for row in rows:
                 registers.keep(tx, "backlog", f"{row['handler']} {day}", now, {**row, "limit": limit})
             for role in self.reporter.settings.told("backlog") if rows else ():
-                self.post.write(tx, role, "reports/backlog", {"rows": rows, "limit": limit, "day": day}, now, key=f"backlog.{day}")
+                self.post.write(
+                    tx, role, "reports/backlog", {"rows": rows, "limit": limit, "day": day}, now, key=f"backlog.{day}"
+                )
         self._done |= {("backlog", f"{h} {day}") for h in above}
         return bool(rows)

@@ -197,7 +197,10 @@ def feed(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> D
 
 
 def _spots(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> list[str]:
-    return [f"{r['name']}:{r['count']}件({'、'.join(r['numbers'][:6])})" for r in figures.hot_spots(cases, start, end, desk.hot_spot)]
+    return [
+        f"{r['name']}:{r['count']}件({'、'.join(r['numbers'][:6])})"
+        for r in figures.hot_spots(cases, start, end, desk.hot_spot)
+    ]
 
 
 def _due_soon(cases: Sequence[Case], at: datetime, desk: Desk) -> list[Row]:
@@ -205,7 +208,9 @@ def _due_soon(cases: Sequence[Case], at: datetime, desk: Desk) -> list[Row]:
     today = at.astimezone(desk.zone).date()
     found = []
     for case in cases:
-        ahead = [d for d in case.running_at(at) if d.due >= at and d.due.astimezone(desk.zone).date() <= today + timedelta(days=1)]
+        ahead = [
+            d for d in case.running_at(at) if d.due >= at and d.due.astimezone(desk.zone).date() <= today + timedelta(days=1)
+        ]
         if ahead:
             found.append((min(ahead, key=lambda d: d.due), case))
     return [desk.due_row(c, d, at) for d, c in sorted(found, key=lambda p: (p[0].due, p[1].number))]
@@ -217,4 +222,3 @@ def _next_due(case: Case, at: datetime, desk: Desk) -> str:
         return ""
     first = min(running, key=lambda d: d.due)
     return f"{desk.text(first.due)} {DEADLINE_NAMES.get(first.name, first.name)}"
-

@@ -1,4 +1,7 @@
-"""Tables → files: XLSX, CSV, HTML, JSON. Equal tables give equal bytes; nothing a stranger wrote becomes a formula or markup."""
+"""Tables → files: XLSX, CSV, HTML, JSON. Equal tables give equal bytes.
+
+Nothing a stranger wrote becomes a formula or markup.
+"""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from kefud.reports.reader import Desk, Row, minutes, span_text
 CLASSES = {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}
 ANSWERS = ("reply", "reply_to_property", "reply_to_sales")
 REPEAT_WITHIN = timedelta(days=30)
+ASKING = ("replies/result", "replies/visit")
+"""Letters that ask the customer for a word about the result: the survey by mail (S2-4.4)."""
 CONTENT_RULES = {
     "outgoing_blocked": "S0-4.3.2", "forbidden_phrase_by_agent": "S0-4.3.2", "box_schedule_breach": "S1-5.4.3",
 }  # fmt: skip
@@ -34,6 +36,7 @@ def share_text(part: int, whole: int) -> str:
 
 def breakdown(cases: Sequence[Case]) -> dict[str, Any]:
     """How many, by class, kind, category, channel, origin and department."""
+
     def count(value: Any) -> dict[str, int]:
         return dict(sorted(Counter(str(value(c.ticket)) for c in cases).items(), key=lambda x: (-x[1], x[0])))
 
@@ -80,11 +83,13 @@ def indicators(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk
         _indicator("praise_rate", "表扬率", praise, len(received), "表扬件数 ÷ 当期全部受理件数", "S3-5.2.1"),
         _indicator("first_acceptance", "一次验收合格率", passed, accepted, "首次验收即合格 ÷ 当期首次验收件数", "S3-5.2.2"),
         _indicator("completeness", "文档记录完整率", complete, len(ended), "必填记录齐全件数 ÷ 当期了结件数", "S4-6.1.3"),
-        _indicator("timely_reply", "咨询答复及时率", *kept(answers), "按时答复 ÷ 当期应答复件数,迟一秒即为逾期", "S3-5.2.3"),
+        _indicator("timely_reply", "咨询答复及时率", *kept(answers), "按时答复 ÷ 当期应答复件数，迟一秒即为逾期", "S3-5.2.3"),
         _indicator("on_time_completion", "按时办结率", *kept(finished), "按时办结 ÷ 当期应办结件数", "S3-5.2.3"),
         _indicator("complaint_on_time", "投诉处理及时率", *kept(of_complaints), "按时办结投诉 ÷ 当期应办结投诉", "S4-6.1.3"),
         _indicator("agreed_kept", "约定时间兑现率", *kept(agreed), "按约定时间答复或办结 ÷ 当期约定件数", "S0-4.3.3", 100.0),
-        _indicator("satisfaction", "满意率", satisfied, asked, "满意和基本满意 ÷ 已表态回访数,未联系上不计", "S4-4.4.2", desk.target),
+        _indicator(
+            "satisfaction", "满意率", satisfied, asked, "满意和基本满意 ÷ 已表态回访数，未联系上不计", "S4-4.4.2", desk.target
+        ),
     ]
     if desk.households:
         rows += [_per_hundred("complaints_per_100", "每百户投诉", complaints, desk.households),
@@ -92,9 +97,7 @@ def indicators(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk
     return rows
 
 
-def _indicator(
-    id: str, name: str, part: int, whole: int, definition: str, rule: str, target: float | None = None
-) -> Row:
+def _indicator(id: str, name: str, part: int, whole: int, definition: str, rule: str, target: float | None = None) -> Row:
     value = percent(part, whole)
     red = target is not None and value is not None and 100 * part < target * whole
     return {
@@ -191,7 +194,11 @@ def breaches(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) 
 
 
 def _content_breaches(case: Case) -> list[tuple[str, str]]:
-    names = {"outgoing_blocked": "对外用语被拦下", "forbidden_phrase_by_agent": "电话记录中的禁用语", "box_schedule_breach": "意见箱未按时开箱"}
+    names = {
+        "outgoing_blocked": "对外用语被拦下",
+        "forbidden_phrase_by_agent": "电话记录中的禁用语",
+        "box_schedule_breach": "意见箱未按时开箱",
+    }
     found = [(CONTENT_RULES[e], names[e]) for e in case.ticket.effects if e in CONTENT_RULES]
     if case.ticket.transfers >= 2:
         found.append(("S0-4.3.2", f"转办{case.ticket.transfers}次"))
@@ -248,7 +255,9 @@ def repeats(cases: Sequence[Case], start: datetime, end: datetime) -> list[Row]:
             by_house[(case.ticket.house, case.ticket.category)].append(case)
     found = []
     for (house, category), group in sorted(by_house.items()):
-        again = [b for a, b in zip(group, group[1:], strict=False) if b.started >= start and b.started - a.started <= REPEAT_WITHIN]
+        again = [
+            b for a, b in zip(group, group[1:], strict=False) if b.started >= start and b.started - a.started <= REPEAT_WITHIN
+        ]
         if again:
             found.append({
                 "house": house, "house_zh": house_text(house), "category": category, "category_zh": chinese(category),
@@ -262,19 +271,20 @@ def visit_analysis(cases: Sequence[Case], start: datetime, end: datetime, desk: 
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: list[tuple[str, str]] = []
     unhappy: list[Row] = []
-    sent = sum(w.template == "replies/visit" and start <= w.at < end for c in cases for w in c.letters)
+    asked_by_letter = [c for c in cases if any(w.template in ASKING and start <= w.at < end for w in c.letters)]
+    sent, replied = len(asked_by_letter), sum(bool(c.visits(start, end)) for c in asked_by_letter)
     for case in cases:
         for event in case.visits(start, end):
             rows[case.ticket.department or "cs_center"][event.visit] += 1
             if event.visit == "unsatisfied":
-                reason = str(case.ticket.fields.get("visit_reason") or event.why or "未说明").strip()[:60]
+                reason = str(event.why or case.ticket.fields.get("visit_reason") or "未说明").strip()[:60]
                 reasons.append((reason, case.number))
                 unhappy.append(desk.row(case, end, reason=reason))
     total: Counter[str] = sum(rows.values(), Counter())
     satisfied, asked = satisfaction(cases, start, end)
     return {
         "answers": {VISIT_ANSWERS[k]: total[k] for k in VISIT_ANSWERS}, "satisfied": satisfied, "of": asked,
-        "percent": percent(satisfied, asked), "sent": sent, "answered": asked, "response": share_text(min(asked, sent), sent),
+        "percent": percent(satisfied, asked), "sent": sent, "answered": replied, "response": share_text(replied, sent),
         "departments": [_by_department(d, rows[d], desk) for d in sorted(rows)],
         "reasons": _ranked(reasons), "unsatisfied": unhappy,
     }  # fmt: skip
@@ -316,7 +326,8 @@ def by_department(cases: Sequence[Case], start: datetime, end: datetime) -> dict
         spans = [at - c.started for c in mine if (at := c.ended_within(start, end)) and at > c.started]
         mean = sum(spans, timedelta()) / len(spans) if spans else None
         found[department] = {
-            "late": len(checks) - kept, "on_time": share_text(kept, len(checks)),
+            "late": len(checks) - kept,
+            "on_time": share_text(kept, len(checks)),
             "mean": f"{mean.total_seconds() / 86_400:.1f}日" if mean is not None else "",
         }
     return found
@@ -333,5 +344,3 @@ def _ranked(pairs: Sequence[tuple[str, str]], most: int = 10) -> list[Row]:
         grouped[name].append(number)
     ranked = sorted(grouped.items(), key=lambda x: (-len(x[1]), x[0]))[:most]
     return [{"name": name, "count": len(numbers), "numbers": sorted(numbers)} for name, numbers in ranked]
-
-

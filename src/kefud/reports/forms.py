@@ -35,7 +35,7 @@ def forms(kind: str, data: Data, site: Mapping[str, Any], prepared: str = "") ->
 
 
 def _signatures(data: Data, prepared: str) -> dict[str, Any]:
-    made = {"name": prepared or "系统编制", "at": str(data.get("end") or "")}
+    made = {"name": prepared or "系统编制", "at": str(data.get("made") or data.get("end") or "")}
     return {"prepared": made, **({"reviewed": dict(data["reviewed"])} if data.get("reviewed") else {})}
 
 
@@ -43,7 +43,8 @@ def _as_tables(kind: str, data: Data) -> dict[str, Any]:
     return {
         "title": title(kind, data), "period": f"{data.get('start', '')} — {data.get('end', '')}".strip(" —"),
         "tables": [
-            {"title": t.title, "columns": list(t.columns), "rows": [["" if plain(c) is None else str(plain(c)) for c in r] for r in t.rows]}
+            {"title": t.title, "columns": list(t.columns),
+                "rows": [["" if plain(c) is None else str(plain(c)) for c in r] for r in t.rows]}
             for t in tables(kind, data)
         ],
     }  # fmt: skip
@@ -57,7 +58,8 @@ def _record(data: Data) -> list[dict[str, Any]]:
         "open": [_line(r, reason=r["reason"]) for r in data["open"]],
         "overdue": [_line(r, due=f"{r['due']} 逾{r['late']}") for r in data["overdue"]],
         "important": [_line(r, reported_to=r["reason"]) for r in data["important"]],
-        "transfers": [{"notice": r["notice"], "department": r["department_zh"], "ticket": r["number"]} for r in data["transfers"]],
+        "transfers": [{"notice": r["notice"], "department": r["department_zh"],
+            "ticket": r["number"]} for r in data["transfers"]],
         "visits": visits["count"], "satisfied": visits["satisfied"],
         "documents": [{"number": r["number"], "title": r["title"]} for r in data["documents"]], "rounds": [],
         "handover": [{"ticket": r["number"], "text": f"{r['summary']}({r['reason']} {r['due']})"} for r in data["handover"]],
@@ -75,12 +77,16 @@ def _line(row: Data, **more: Any) -> dict[str, Any]:
 def _monthly(data: Data) -> list[dict[str, Any]]:
     moved, counts = data["movement"], data["counts"]
     text = (
-        f"本月受理{counts['受理']}件,办结{counts['办结']}件,重新处理{counts['重新处理']}件,期末未办结{counts['期末未办结']}件,"
+        f"本月受理{counts['受理']}件，办结{counts['办结']}件，重新处理{counts['重新处理']}件，期末未办结{counts['期末未办结']}件,"
         f"其中逾期{counts['期末逾期']}件。"
     )
-    broken = [f"{r['rule']}:检查{r['checks']}次,违反{r['breaches']}次,未纠正{r['open']}次" for r in data["breaches"] if r["breaches"]]
+    broken = [
+        f"{r['rule']}：检查{r['checks']}次，违反{r['breaches']}次，未纠正{r['open']}次"
+        for r in data["breaches"]
+        if r["breaches"]
+    ]
     return [{
-        "number": data["month"], "month": data["month"], "text": text + (f"\n违反规定:{';'.join(broken)}。" if broken else ""),
+        "number": data["month"], "month": data["month"], "text": text + (f"\n违反规定：{';'.join(broken)}。" if broken else ""),
         "figures": [_figure(k) for k in data["kpis"]], "channels": data["channels"], "kinds": data["kinds"],
         "categories": {chinese(k): v for k, v in moved["received"]["by_category"].items()},
         "departments": _departments(data), "missed": [_line(r, late=r["late"]) for r in data["misses"]],
@@ -107,7 +113,8 @@ def _departments(data: Data) -> list[dict[str, Any]]:
         {
             "name": data["department_names"].get(d) or chinese(d), "received": moved["received"]["by_department"].get(d, 0),
             "closed": moved["handled"]["by_department"].get(d, 0), "late": data["departments"].get(d, {}).get("late", 0),
-            "mean": data["departments"].get(d, {}).get("mean", ""), "on_time": data["departments"].get(d, {}).get("on_time", ""),
+            "mean": data["departments"].get(d, {}).get("mean", ""),
+            "on_time": data["departments"].get(d, {}).get("on_time", ""),
             "satisfied": happy.get(d, ""),
         }
         for d in names
@@ -119,7 +126,8 @@ def _contractors(data: Data) -> list[dict[str, Any]]:
 
 
 _NOBODY: dict[str, Any] = {
-    "firm_zh": "无施工维保单位", "orders": 0, "due": 0, "on_time": 0, "on_time_percent": None, "on_time_text": "", "accepted": 0,
+    "firm_zh": "无施工维保单位", "orders": 0, "due": 0, "on_time": 0, "on_time_percent": None, "on_time_text": "",
+    "accepted": 0,
     "passed": 0, "passed_percent": None, "passed_text": "", "reopened": 0, "evidence": 0, "evidence_numbers": [], "late": [],
     "failed": [],
 }  # fmt: skip
@@ -132,10 +140,11 @@ def _score_sheet(s: Data, data: Data) -> dict[str, Any]:
     items, total = _scored(WEIGHTS, actual, basis)
     problems = [f"{r['number']} {r['summary']}({r['reason']})" for r in (*s["late"], *s["failed"])]
     return {
-        "number": data["month"], "contractor": s["firm_zh"], "month": data["month"], "orders": s["orders"], "closed": s["on_time"],
+        "number": data["month"], "contractor": s["firm_zh"], "month": data["month"], "orders": s["orders"],
+        "closed": s["on_time"],
         "late": s["due"] - s["on_time"], "redone": s["reopened"], "items": items, "total": total, "grade": _grade(total),
         "problems": "\n".join(problems[:20]) or "无", "orders_text": "", "confirmation": "",
-        "late_rows": [{"ticket": r["number"], "summary": r["summary"], "due": r["at"], "done": r["status_zh"], "late": ""}
+        "late_rows": [{"ticket": r["number"], "summary": r["summary"], "due": r["due"], "done": r["done"], "late": r["late"]}
                       for r in s["late"]],
         "date": "",
     }  # fmt: skip
@@ -165,7 +174,10 @@ def _meeting(data: Data) -> list[dict[str, Any]]:
     def section(name: str, rows: Sequence[Data], text: str = "") -> dict[str, Any]:
         return {"title": name, "text": text or ("" if rows else "无"), "rows": [_line(r) for r in rows]}
 
-    scores = [f"{s['firm_zh']}:派单{s['orders']}件,按时率{s['on_time_text']},一次合格率{s['passed_text']}" for s in data["contractors"]]
+    scores = [
+        f"{s['firm_zh']}：派单{s['orders']}件，按时率{s['on_time_text']}，一次合格率{s['passed_text']}"
+        for s in data["contractors"]
+    ]
     decided = [f"{r['number']} {r['text']}({r['state']})".strip() for r in data["decisions"]]
     repeated = [f"{r['house_zh']} {r['category_zh']} {r['count']}次({'、'.join(r['numbers'])})" for r in data["repeats"]]
     repeated += [f"{r['name']} {r['count']}件" for r in data["hot_spots"]]
@@ -184,7 +196,8 @@ def _meeting(data: Data) -> list[dict[str, Any]]:
 def _yearly(data: Data) -> list[dict[str, Any]]:
     whole = data["total"]
     actual = {
-        "on_time": percent(whole["on_time"], whole["checks"]), "passed": percent(whole["passed"], whole["accepted"]),
+        "on_time": percent(whole["on_time"], whole["checks"]),
+        "passed": percent(whole["passed"], whole["accepted"]),
         "satisfaction": percent(whole["satisfied"], whole["asked"]),
     }
     basis = {"on_time": whole["on_time_text"], "passed": whole["passed_text"], "satisfaction": whole["satisfaction_text"]}
@@ -194,15 +207,27 @@ def _yearly(data: Data) -> list[dict[str, Any]]:
         "number": data["year"], "party": data.get("party", ""), "year": data["year"],
         "months": [_year_month(m) for m in data["months"]], "items": items, "total": total, "grade": _grade(total),
         "merits": f"全年表扬{whole['praise']}件。", "advice": "",
-        "problems": f"全年投诉{whole['complaints']}件,重复问题{whole['repeats']}处,重新处理{whole['reopened']}件。{missing}",
+        "problems": f"全年投诉{whole['complaints']}件，重复问题{whole['repeats']}处，重新处理{whole['reopened']}件。{missing}",
         "date": "",
     }]  # fmt: skip
 
 
 def _year_month(m: Data) -> dict[str, Any]:
     if m["missing"]:
-        return {"month": m["month"], "received": "缺", "complaints": 0, "late": "缺", "on_time": "缺", "satisfied": "缺", "score": "缺"}
-    actual = {"on_time": m["on_time_percent"], "passed": percent(m["passed"], m["accepted"]), "satisfaction": percent(m["satisfied"], m["asked"])}
+        return {
+            "month": m["month"],
+            "received": "缺",
+            "complaints": 0,
+            "late": "缺",
+            "on_time": "缺",
+            "satisfied": "缺",
+            "score": "缺",
+        }
+    actual = {
+        "on_time": m["on_time_percent"],
+        "passed": percent(m["passed"], m["accepted"]),
+        "satisfaction": percent(m["satisfied"], m["asked"]),
+    }
     _, total = _scored(YEAR_WEIGHTS, actual, {"on_time": "", "passed": "", "satisfaction": ""})
     return {
         "month": m["month"], "received": m["complaints"] + m["suggestions"] + m["praise"], "complaints": m["complaints"],
@@ -213,7 +238,8 @@ def _year_month(m: Data) -> dict[str, Any]:
 def _ledger(data: Data) -> list[dict[str, Any]]:
     last = data.get("checks") or {}
     return [{
-        "number": data["period"], "rows": data["rows"], "supervisor": last.get("supervisor", {}), "manager": last.get("manager", {}),
+        "number": data["period"], "rows": data["rows"], "supervisor": last.get("supervisor", {}),
+        "manager": last.get("manager", {}),
         "orders": last.get("orders", ""), "guidance": last.get("guidance", ""), "date": "",
     }]  # fmt: skip
 
@@ -227,7 +253,8 @@ def _boxes(data: Data) -> list[dict[str, Any]]:
     for row in data["rows"]:
         groups.setdefault((row["box"], row["opened_at"]), []).append(row)
     return [{
-        "box": box, "opened_at": at, "planned_at": rows[0]["planned_at"], "opener": rows[0]["opener"], "witness": rows[0]["witness"],
+        "box": box, "opened_at": at, "planned_at": rows[0]["planned_at"], "opener": rows[0]["opener"],
+        "witness": rows[0]["witness"],
         "lock": rows[0]["lock"], "count": rows[0]["count"], "remark": rows[0]["remark"], "date": "",
         "rows": [r for r in rows if r["serial"] is not None],
     } for (box, at), rows in groups.items()] or [{"box": "", "count": 0, "rows": [], "date": ""}]  # fmt: skip

@@ -23,12 +23,15 @@ LEDGER: tuple[tuple[str, str], ...] = (
 """Key and heading of each column (S0-4.1.4, S0-5.1)."""
 
 CALLS: tuple[tuple[str, str], ...] = (
-    ("call_id", "呼叫编号"), ("time", "时间"), ("direction", "方向"), ("caller", "主叫"), ("callee", "被叫"), ("agent", "分机/坐席"),
-    ("ring", "振铃秒数"), ("talk", "通话秒数"), ("status", "状态"), ("customer", "来电人"), ("house", "房号"), ("content", "内容"),
+    ("call_id", "呼叫编号"), ("time", "时间"), ("direction", "方向"), ("caller", "主叫"), ("callee", "被叫"),
+    ("agent", "分机/坐席"),
+    ("ring", "振铃秒数"), ("talk", "通话秒数"), ("status", "状态"), ("customer", "来电人"), ("house", "房号"),
+    ("content", "内容"),
     ("result", "处理结果"), ("agreed_at", "约定时间"), ("recording", "录音"), ("ticket", "工单号"),
 )  # fmt: skip
 BOXES: tuple[tuple[str, str], ...] = (
-    ("box", "意见箱"), ("planned_at", "计划开箱时间"), ("opened_at", "实际开箱时间"), ("opener", "开箱人"), ("witness", "见证人"),
+    ("box", "意见箱"), ("planned_at", "计划开箱时间"), ("opened_at", "实际开箱时间"), ("opener", "开箱人"),
+    ("witness", "见证人"),
     ("lock", "箱锁情况"), ("count", "件数"), ("serial", "件序"), ("pages", "页数"), ("signed", "署名"),
     ("letter_date", "信件日期"), ("file", "扫描文件"), ("ticket", "工单号"), ("remark", "备注"),
 )  # fmt: skip
@@ -90,7 +93,9 @@ def _text(text: str) -> str:
 
 def _urgency(case: Case) -> str:
     t = case.ticket
-    return "/".join(x for x in (chinese(t.urgency) if t.urgency != "normal" else "", "重要" if t.important else "") if x) or "一般"
+    return (
+        "/".join(x for x in (chinese(t.urgency) if t.urgency != "normal" else "", "重要" if t.important else "") if x) or "一般"
+    )
 
 
 def _promised(case: Case) -> datetime | None:
@@ -121,9 +126,9 @@ def _answered(case: Case) -> datetime | None:
 def _answer(case: Case) -> str:
     fields = case.ticket.fields
     if fields.get("no_answer_reason"):
-        return f"不答复:{fields['no_answer_reason']}"
+        return f"不答复：{fields['no_answer_reason']}"
     if fields.get("decline_reason"):
-        return f"不予受理:{fields['decline_reason']};{fields.get('decline_alternative') or ''}".rstrip(";")
+        return f"不予受理：{fields['decline_reason']};{fields.get('decline_alternative') or ''}".rstrip(";")
     return str(fields.get("answer") or "")
 
 
@@ -151,7 +156,11 @@ def _follow_up(case: Case, at: datetime) -> str:
     if chased:
         said.append(f"催办{chased}次")
     if case.ticket.extension:
-        said.append({"asked": "已申请延期,待业主同意", "agreed": "业主同意延期", "refused": "业主未同意延期"}.get(case.ticket.extension, ""))
+        said.append(
+            {"asked": "已申请延期，待业主同意", "agreed": "业主同意延期", "refused": "业主未同意延期"}.get(
+                case.ticket.extension, ""
+            )
+        )
     if case.ticket.rung:
         said.append(f"已升级{case.ticket.rung}级")
     note = case.ticket.fields.get("progress_note")
@@ -173,7 +182,7 @@ def _visit(case: Case, desk: Desk) -> str:
     if found:
         return desk.text(found[-1].at)
     if case.ticket.origin == "anonymous":
-        return "匿名,免回访"
+        return "匿名，免回访"
     return ""
 
 
@@ -186,7 +195,7 @@ def _remark(case: Case, desk: Desk) -> str:
     """备注: each transfer as 转<部门> <单号> <时间> (S0-4.2.1d), then what else must be known."""
     t = case.ticket
     said = [
-        f"转{desk.name(p.to)} {p.number} {desk.text(p.at)}" + (f"(作废:{p.void})" if p.void else "") for p in case.notices()
+        f"转{desk.name(p.to)} {p.number} {desk.text(p.at)}" + (f"(作废：{p.void})" if p.void else "") for p in case.notices()
     ]
     if t.round > 1:
         said.append(f"第{t.round}轮重新处理")
@@ -209,16 +218,24 @@ def call_rows(calls: Iterable[Mapping[str, Any]], desk: Desk) -> Iterator[Row]:
         data = c.get("data") or {}
         row: Row = {
             "call_id": str(data.get("call_id") or c["ref"]), "time": desk.text(c["at"]),
-            "direction": DIRECTIONS.get(str(data.get("direction") or ""), ""), "caller": str(data.get("caller") or c.get("phone") or ""),
+            "direction": DIRECTIONS.get(str(data.get("direction") or ""), ""),
+            "caller": str(data.get("caller") or c.get("phone") or ""),
             "callee": str(data.get("callee") or ""), "agent": str(data.get("agent") or ""), "ring": data.get("ring_seconds"),
             "talk": data.get("talk_seconds"), "status": CALL_STATES.get(str(data.get("status") or ""), ""),
-            "customer": str(data.get("customer") or c.get("name") or ""), "house": str(data.get("house") or c.get("house") or ""),
+            "customer": str(data.get("customer") or c.get("name") or ""),
+            "house": str(data.get("house") or c.get("house") or ""),
             "content": _text(str(data.get("content") or c.get("text") or c.get("subject") or "")),
             "result": _text(str(data.get("result") or "")) or str(c.get("outcome") or ""),
             "agreed_at": desk.text(as_instant(c.get("agreed_at"))), "recording": str(data.get("recording") or ""),
             "ticket": c.get("ticket") or "",
         }  # fmt: skip
-        row["masked"] = {"caller": _hidden(row["caller"]), "callee": _hidden(row["callee"]), "customer": "", "recording": "", "content": ""}
+        row["masked"] = {
+            "caller": _hidden(row["caller"]),
+            "callee": _hidden(row["callee"]),
+            "customer": "",
+            "recording": "",
+            "content": "",
+        }
         yield row
 
 
@@ -237,15 +254,18 @@ def box_rows(letters: Iterable[Mapping[str, Any]], empty: Iterable[Mapping[str, 
             data = letter.get("data") or {}
             rows.append((at, {
                 "box": box, "planned_at": str(letter.get("planned_at") or ""), "opened_at": desk.text(at),
-                "opener": str(data.get("opener") or ""), "witness": str(data.get("witness") or ""), "lock": str(data.get("lock") or ""),
+                "opener": str(data.get("opener") or ""), "witness": str(data.get("witness") or ""),
+                "lock": str(data.get("lock") or ""),
                 "count": len(found), "serial": serial, "pages": data.get("pages"),
-                "signed": letter.get("signed") or "未署名", "letter_date": str(data.get("letter_date") or ""), "file": letter["ref"],
+                "signed": letter.get("signed") or "未署名", "letter_date": str(data.get("letter_date") or ""),
+                "file": letter["ref"],
                 "ticket": letter.get("ticket") or "", "remark": letter.get("remark") or "",
                 "masked": {"signed": "已署名" if letter.get("signed") else "未署名"},
             }))  # fmt: skip
     for opening in empty:
         rows.append((opening["at"], {
-            **{key: "" for key, _ in BOXES}, "box": opening["box"], "opened_at": desk.text(opening["at"]), "opener": opening["by"],
+            **{key: "" for key, _ in BOXES}, "box": opening["box"], "opened_at": desk.text(opening["at"]),
+            "opener": opening["by"],
             "count": 0, "serial": None, "pages": None, "remark": opening["text"] or "本次开箱无来信",
         }))  # fmt: skip
     return [row for _, row in sorted(rows, key=lambda r: (r[0], r[1]["box"], r[1]["serial"] or 0))]
@@ -257,14 +277,21 @@ def documents_in(cases: Sequence[Case], start: datetime, end: datetime, desk: De
     for case, paper in _papers(cases, ("doc_in_register",), start, end):
         t, data = case.ticket, paper.data
         incoming = next((e.partition(":")[2] for e in t.effects if e.startswith("incoming_notice_no:")), "")
-        due = min((d.due for d in t.deadlines if d.name in ("reply", "reply_to_property", "reply_to_sales", "resolve")), default=None)
-        readers = [f"{desk.name(w.recipient)} {desk.text(w.sent_at or w.at)}" for w in case.letters if w.template == "reports/circulation"]
+        due = min(
+            (d.due for d in t.deadlines if d.name in ("reply", "reply_to_property", "reply_to_sales", "resolve")), default=None
+        )
+        readers = [
+            f"{desk.name(w.recipient)} {desk.text(w.sent_at or w.at)}"
+            for w in case.letters
+            if w.template == "reports/circulation"
+        ]
         done = next((at for at, status in reversed(case.statuses()) if status == "closed"), None)
         reply = next((p.number for p in case.papers if p.form == "doc_out_register" and p.number), "")
         rows.append({
             "serial": len(rows) + 1, "day": f"{paper.at.astimezone(desk.zone):%Y-%m-%d}",
             "from": str(data.get("sender") or "") or desk.name(t.origin),
-            "number": str(t.fields.get("incoming_number") or incoming or paper.number), "title": str(data.get("title") or t.subject),
+            "number": str(t.fields.get("incoming_number") or incoming or paper.number),
+            "title": str(data.get("title") or t.subject),
             "copies": 1, "enclosures": f"{data['attachments']}份" if data.get("attachments") else "",
             "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "readers": "\n".join(readers),
             "department": desk.name(t.department or "cs_center"), "due": desk.text(due),
@@ -289,7 +316,7 @@ def documents_out(cases: Sequence[Case], start: datetime, end: datetime, desk: D
             "to": desk.name(paper.to) or ("业主" if paper.form != "approval_request" else desk.name("pm_dept_manager")),
             "number": paper.number, "title": title, "copies": 1, "enclosures": "",
             "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "way": "电子邮件" if letter else "",
-            "delivered": f"作废:{paper.void}" if paper.void else desk.text(letter.sent_at if letter else None),
+            "delivered": f"作废：{paper.void}" if paper.void else desk.text(letter.sent_at if letter else None),
             "ticket": t.number, "archive": str(t.fields.get("archive_number") or ""),
             "masked": {"title": without_personal(title, t, house=hides_house(t))},
         })  # fmt: skip

@@ -11,10 +11,12 @@ from kefud.reports.reader import Row
 from kefud.reports.table import Table, of_rows, plain
 
 TITLES: dict[str, str] = {
-    "daily": "客服前台工作台帐日报", "weekly": "客服前台工作台帐周报", "effect": "每周咨询效果小结", "internal": "每周内部例会材料",
+    "daily": "客服前台工作台帐日报", "weekly": "客服前台工作台帐周报", "effect": "每周咨询效果小结",
+    "internal": "每周内部例会材料",
     "briefing": "每周信息简报", "record": "客服组日工作记录表", "monthly": "客户服务月报", "visit-analysis": "回访意见分析",
     "contractors": "施工维保单位月度考核", "meeting": "例会材料", "yearly": "物业公司年终考核", "spot-check": "服务抽查清单",
-    "breaches": "规则执行情况", "kpi": "服务指标", "visits": "定期走访计划", "ledger": "客服前台工作台帐", "calls": "来电登记表",
+    "breaches": "规则执行情况", "kpi": "服务指标", "visits": "定期走访计划", "ledger": "客服前台工作台帐",
+    "calls": "来电登记表",
     "box": "意见箱开箱登记表", "documents": "收发文登记簿", "tasks": "改进事项",
 }  # fmt: skip
 
@@ -39,7 +41,8 @@ HANDLERS = (
 )  # fmt: skip
 SCORES = (
     ("firm_zh", "单位"), ("orders", "派单"), ("due", "应完成"), ("on_time", "按时"), ("on_time_text", "按时率"),
-    ("accepted", "首次验收"), ("passed", "一次合格"), ("passed_text", "一次合格率"), ("reopened", "重新处理"), ("evidence", "取证"),
+    ("accepted", "首次验收"), ("passed", "一次合格"), ("passed_text", "一次合格率"), ("reopened", "重新处理"),
+    ("evidence", "取证"),
 )  # fmt: skip
 MONTHS = (
     ("month", "月份"), ("missing", "缺数据"), ("complaints", "投诉"), ("suggestions", "建议"), ("praise", "表扬"),
@@ -54,8 +57,10 @@ REPEATS = (("house_zh", "房号"), ("category_zh", "问题类别"), ("count", "�
 
 LISTS: dict[str, str] = {
     "overdue": "逾期未办", "important": "重要事项", "due_soon": "今明两日到期", "stuck": "需要协调", "reopened": "重新处理",
-    "received": "新收", "closed": "办结", "open": "未办结", "late": "答复逾期", "unanswered": "尚未答复", "policies": "销售政策与来联",
-    "engineering": "工程与设计来联", "documents": "来文", "misses": "约定时间未兑现", "notices": "未回复联系单", "vacant": "空置房",
+    "received": "新收", "closed": "办结", "open": "未办结", "late": "答复逾期", "unanswered": "尚未答复",
+    "policies": "销售政策与来联",
+    "engineering": "工程与设计来联", "documents": "来文", "misses": "约定时间未兑现", "notices": "未回复联系单",
+    "vacant": "空置房",
     "handover": "交接事项", "fresh": "新增逾期", "near": "即将逾期",
 }  # fmt: skip
 
@@ -99,7 +104,13 @@ def _effect(data: Mapping[str, Any]) -> list[Table]:
 def _internal(data: Mapping[str, Any]) -> list[Table]:
     guidance = of_rows("收到的指导意见", (("at", "时间"), ("by", "批示人"), ("text", "内容")), data["guidance"])
     tasks = of_rows("改进事项", (("period", "期间"), ("text", "内容"), ("state", "状态")), data["tasks"])
-    return [_facts(data), *_lists(data, "overdue", "reopened"), of_rows("经办岗位", HANDLERS, data["handlers"]), guidance, tasks]
+    return [
+        _facts(data),
+        *_lists(data, "overdue", "reopened"),
+        of_rows("经办岗位", HANDLERS, data["handlers"]),
+        guidance,
+        tasks,
+    ]
 
 
 def _briefing(data: Mapping[str, Any]) -> list[Table]:
@@ -109,8 +120,16 @@ def _briefing(data: Mapping[str, Any]) -> list[Table]:
 
 def _record(data: Mapping[str, Any]) -> list[Table]:
     v = data["visits"]
-    facts = _facts(data, ("值班人", data["duty"]), ("回访", v["count"]), ("满意", v["satisfied"]), ("主管批示", data.get("instruction", "")))
-    transfers = of_rows("转办", (("notice", "联系单号"), ("department_zh", "部门"), ("number", "工单号"), ("at", "时间")), data["transfers"])
+    facts = _facts(
+        data,
+        ("值班人", data["duty"]),
+        ("回访", v["count"]),
+        ("满意", v["satisfied"]),
+        ("主管批示", data.get("instruction", "")),
+    )
+    transfers = of_rows(
+        "转办", (("notice", "联系单号"), ("department_zh", "部门"), ("number", "工单号"), ("at", "时间")), data["transfers"]
+    )
     papers = of_rows("来文", (("number", "文号"), ("title", "标题"), ("ticket", "工单号")), data["documents"])
     return [facts, *_lists(data, "received", "closed", "open", "overdue", "important", "handover"), transfers, papers]
 
@@ -134,7 +153,8 @@ def _movement(data: Mapping[str, Any]) -> Table:
     moved = data["movement"]
     rows: list[Sequence[Any]] = [
         ["合计", "", moved["received"]["total"], moved["handled"]["total"], moved["open"]["total"]],
-        ["期初未办结", "", None, None, moved["open_before"]], ["重新处理", "", None, None, moved["reopened"]],
+        ["期初未办结", "", None, None, moved["open_before"]],
+        ["重新处理", "", None, None, moved["reopened"]],
         ["期末逾期", "", None, None, moved["overdue"]],
     ]
     classes = {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}
@@ -156,7 +176,8 @@ def _visits(data: Mapping[str, Any]) -> list[Table]:
     answers = Table("回访结果", ("结果", "件数"), [[k, v] for k, v in data["answers"].items()])
     facts = Table("概况", ("项目", "数值"), [["满意率", _share(data)], ["发出回访", data["sent"]], ["已表态", data["answered"]],
                                           ["回应率", data["response"]]])  # fmt: skip
-    return [facts, answers, of_rows("按责任部门", VISIT_ROWS, data["departments"]), of_rows("不满意原因", RANKED, data["reasons"]),
+    return [facts, answers, of_rows("按责任部门", VISIT_ROWS, data["departments"]),
+        of_rows("不满意原因", RANKED, data["reasons"]),
             of_rows("不满意明细", ROWS, data["unsatisfied"])]  # fmt: skip
 
 
@@ -176,7 +197,8 @@ def _meeting(data: Mapping[str, Any]) -> list[Table]:
     decided = of_rows("上次例会决定", (("text", "决定"), ("number", "工单号"), ("state", "状态")), data["decisions"])
     return [
         notices, *_lists(data, "overdue"), of_rows("30日内重复", REPEATS, data["repeats"]),
-        of_rows("热点", RANKED, data["hot_spots"]), *_lists(data, "vacant"), of_rows("施工维保单位", SCORES, data["contractors"]),
+        of_rows("热点", RANKED, data["hot_spots"]), *_lists(data, "vacant"),
+        of_rows("施工维保单位", SCORES, data["contractors"]),
         decided,
     ]  # fmt: skip
 
@@ -190,7 +212,12 @@ def _yearly(data: Mapping[str, Any]) -> list[Table]:
 
 def _kpi(data: Mapping[str, Any]) -> list[Table]:
     on_time = of_rows("时限兑现", (("name", "时限"), ("kept", "按时"), ("of", "应办"), ("percent", "%")), data["on_time"])
-    return [of_rows("指标", KPIS, data["kpis"]), of_rows("经办岗位", HANDLERS, data["handlers"]), on_time, *_lists(data, "misses")]
+    return [
+        of_rows("指标", KPIS, data["kpis"]),
+        of_rows("经办岗位", HANDLERS, data["handlers"]),
+        on_time,
+        *_lists(data, "misses"),
+    ]
 
 
 def _breaches(data: Mapping[str, Any]) -> list[Table]:

@@ -11,7 +11,7 @@ from kefud.desk.ticket import chinese
 from kefud.desk.view import MEDIUM_NAMES, house_text
 from kefud.reports import figures
 from kefud.reports.digests import Data, labelled
-from kefud.reports.reader import Desk, Row
+from kefud.reports.reader import Desk, Row, span_text
 from kefud.reports.schedule import Slot
 
 FALL = 5.0
@@ -57,12 +57,18 @@ def improvements(data: Mapping[str, Any], satisfied: Row, before: Sequence[float
     found: list[Row] = []
     value = satisfied["percent"]
     if satisfied["red"]:
-        found.append({"id": "satisfaction", "text": f"满意率{satisfied['text']}低于目标{target:g}%,请分析原因并提出改进措施。", "rule": "S4-4.4.2"})
+        found.append(
+            {
+                "id": "satisfaction",
+                "text": f"满意率{satisfied['text']}低于目标{target:g}%，请分析原因并提出改进措施。",
+                "rule": "S4-4.4.2",
+            }
+        )
     if value is not None and len(before) >= 2 and None not in before[:2]:
         last, first = before[0], before[1]
         assert last is not None and first is not None
         if first > last > value and first - value > FALL:
-            text = f"满意率连续两个月下降({first:.1f}%→{last:.1f}%→{value:.1f}%),超过{FALL:g}个百分点,请提出改进措施。"
+            text = f"满意率连续两个月下降({first:.1f}%→{last:.1f}%→{value:.1f}%),超过{FALL:g}个百分点，请提出改进措施。"
             found.append({"id": "trend", "text": text, "rule": "S2-1.A6"})
     for cause in data["causes"]:
         if cause["count"] >= 3:
@@ -102,7 +108,7 @@ def contractor_scores(cases: Sequence[Case], slot: Slot, desk: Desk, supervised:
     }  # fmt: skip
 
 
-COMMITTEE = "业主委员会已成立,按设置不再出具对物业公司的监督考核(S1-2.6)。"
+COMMITTEE = "业主委员会已成立，按设置不再出具对物业公司的监督考核(S1-2.6)。"
 
 
 def score(cases: Sequence[Case], firm: str, start: datetime, end: datetime, desk: Desk) -> Row:
@@ -111,9 +117,9 @@ def score(cases: Sequence[Case], firm: str, start: datetime, end: datetime, desk
     issued = {c.number for c, p in theirs if start <= p.at < end}
     mine = {c.number: c for c, _ in theirs}
     judged = [(c, x) for c in mine.values() if (x := _delivered(c, end)) and start <= x[0] < end]
-    accepted = [x for c in mine.values() if (x := figures.first_acceptance(c)) and start <= x[0] < end]
+    accepted = [a for c in mine.values() if (a := figures.first_acceptance(c)) and start <= a[0] < end]
     papers = [(c, p) for c in mine.values() for p in c.papers if p.form == "evidence_record" and start <= p.at < end]
-    kept, passed = sum(ok for _, (_, ok) in judged), sum(ok for _, ok in accepted)
+    kept, passed = sum(x[1] for _, x in judged), sum(ok for _, ok in accepted)
     return {
         "firm": firm, "firm_zh": desk.name(firm), "orders": len(issued), "due": len(judged), "on_time": kept,
         "on_time_percent": figures.percent(kept, len(judged)), "on_time_text": figures.share_text(kept, len(judged)),
@@ -121,30 +127,31 @@ def score(cases: Sequence[Case], firm: str, start: datetime, end: datetime, desk
         "passed_text": figures.share_text(passed, len(accepted)),
         "reopened": sum(c.entered("reopened", start, end) is not None for c in mine.values()),
         "evidence": len(papers), "evidence_numbers": [p.number or c.number for c, p in papers],
-        "late": [desk.row(c, end, reason="逾期", at=desk.text(at)) for c, (at, ok) in judged if not ok],
+        "late": [desk.row(c, end, reason="逾期", due=desk.text(due), done=desk.text(done), late=span_text((done or end) - due))
+                 for c, (due, ok, done) in judged if not ok],
         "failed": [desk.row(c, end, reason="首次验收不合格") for c in mine.values()
-                   if (x := figures.first_acceptance(c)) and start <= x[0] < end and not x[1]],
+                   if (a := figures.first_acceptance(c)) and start <= a[0] < end and not a[1]],
     }  # fmt: skip
 
 
-def _delivered(case: Case, end: datetime) -> tuple[datetime, bool] | None:
-    """When the work of an order was decided, and whether it was on time: reported done before its term, or not."""
+def _delivered(case: Case, end: datetime) -> tuple[datetime, bool, datetime | None] | None:
+    """When the work of an order was decided, whether it was on time (reported done within its term), when it was done."""
     done = next((at for at, status in case.statuses() if status == "handled" and at < end), None)
     term = next((d for d in case.ticket.deadlines if d.name == "resolve"), None)
     if term is None:
-        return (done, True) if done else None
+        return (done, True, done) if done else None
     if done and done <= term.due:
-        return done, True
-    return (term.due, False) if term.due < end else None
+        return done, True, done
+    return (term.due, False, done) if term.due < end else None
 
 
-def meeting(
-    cases: Sequence[Case], slot: Slot, desk: Desk, scores: Sequence[Row] = (), decisions: Sequence[Row] = ()
-) -> Data:
+def meeting(cases: Sequence[Case], slot: Slot, desk: Desk, scores: Sequence[Row] = (), decisions: Sequence[Row] = ()) -> Data:
     """The pack of the monthly meeting with the property company: what is unanswered, late, repeated (S1-5.7.5)."""
     end = slot.end
     notices = [(c, p) for c in cases for p in c.notices() if p.to == "property_company" and not p.void and p.at < end]
-    unanswered = [(c, p) for c, p in notices if c.open_at(end) and c.status_at(end) in ("assigned", "acknowledged", "in_progress")]
+    unanswered = [
+        (c, p) for c, p in notices if c.open_at(end) and c.status_at(end) in ("assigned", "acknowledged", "in_progress")
+    ]
     mine = {c.number: c for c, _ in notices}
     late = [(c, x[0]) for c in mine.values() if c.open_at(end) and (x := c.overdue_at(end))]
     return {
@@ -153,7 +160,8 @@ def meeting(
         "counts": {"未回复联系单": len(unanswered), "逾期": len(late)},
         "notices": [desk.row(c, end, notice=p.number, at=desk.text(p.at)) for c, p in unanswered],
         "overdue": [desk.due_row(c, d, end) for c, d in late],
-        "repeats": figures.repeats(cases, slot.start, end), "hot_spots": figures.hot_spots(cases, slot.start, end, desk.hot_spot),
+        "repeats": figures.repeats(cases, slot.start, end),
+        "hot_spots": figures.hot_spots(cases, slot.start, end, desk.hot_spot),
         "vacant": [desk.row(c, end) for c in cases if c.ticket.category == "vacant_house"
                    and (c.open_at(end) or slot.start <= c.started < end)],
         "contractors": list(scores), "decisions": list(decisions), "numbers": [],
@@ -162,7 +170,9 @@ def meeting(
 
 def property_month(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> Row:
     """What one month says about the property company (S1-4.2.6, S1-5.7.2)."""
-    about = [c for c in cases if c.ticket.department == "property_company" or any(p.to == "property_company" for p in c.notices())]
+    about = [
+        c for c in cases if c.ticket.department == "property_company" or any(p.to == "property_company" for p in c.notices())
+    ]
     received = [c for c in about if start <= c.started < end]
     notices = [p for c in about for p in c.notices() if p.to == "property_company" and not p.void and start <= p.at < end]
     finished = [x for _, x in decided_within(about, start, end) if x.name in ("resolve", "acknowledge", "sign_off")]
@@ -221,17 +231,23 @@ def kpi(cases: Sequence[Case], start: datetime, end: datetime, name: str, desk: 
 def breach_report(cases: Sequence[Case], start: datetime, end: datetime, name: str, desk: Desk, watch: Sequence[Row]) -> Data:
     """Rule by rule: checks, breaches, open ones (S0-M2)."""
     rows = merged_breaches(figures.breaches(cases, start, end, desk), watch)
-    return {"kind": "breaches", "period": name, "start": desk.text(start), "end": desk.text(end), "breaches": rows, "numbers": []}
+    return {
+        "kind": "breaches",
+        "period": name,
+        "start": desk.text(start),
+        "end": desk.text(end),
+        "breaches": rows,
+        "numbers": [],
+    }
 
 
-def visit_plan(
-    houses: Sequence[tuple[str, str, datetime | None]], at: datetime, days: int, desk: Desk, name: str
-) -> Data:
+def visit_plan(houses: Sequence[tuple[str, str, datetime | None]], at: datetime, days: int, desk: Desk, name: str) -> Data:
     """Houses nobody was in touch with for ``days``, the longest first; (house, adviser, last contact) each (S1-4.2.5)."""
     due = [(h, adviser, last) for h, adviser, last in houses if last is None or (at - last).days >= days]
     due.sort(key=lambda x: (x[2] or datetime.min.replace(tzinfo=at.tzinfo), x[0]))
     rows = [
-        {"house": h, "house_zh": house_text(h), "adviser": adviser, "adviser_zh": desk.name(adviser) or chinese("cs_specialist"),
+        {"house": h, "house_zh": house_text(h), "adviser": adviser,
+            "adviser_zh": desk.name(adviser) or chinese("cs_specialist"),
          "last": desk.text(last) if last else "无记录", "days": (at - last).days if last else None}
         for h, adviser, last in due
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from kefud.desk.arrival import Arrival
 from kefud.store import blobs
@@ -49,9 +49,7 @@ def known(tx: Connection, channel: str, refs: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(refs), 500):
         part = refs[start : start + 500]
-        found.update(
-            tx.scalars(select(ArrivalRow.ref).where(ArrivalRow.channel == channel, ArrivalRow.ref.in_(part)))
-        )
+        found.update(tx.scalars(_KNOWN, {"channel": channel, "refs": part}))
     return found
 
 
@@ -75,29 +73,53 @@ def take(
         )  # fmt: skip
     if rows:
         blobs.record(tx, stored, now)
-        tx.execute(insert(ArrivalRow), rows)
+        tx.execute(_INSERT, rows)
     return len(rows)
+
+
+# Statements are built once: building one takes SQLAlchemy four times as long as running it.
+_INSERT = insert(ArrivalRow.__table__)
+_KNOWN = select(ArrivalRow.ref).where(
+    ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref.in_(bindparam("refs", expanding=True))
+)
+_WAITING = (
+    select(ArrivalRow.id)
+    .where(
+        ArrivalRow.status == "received", ArrivalRow.next_attempt <= bindparam("now"),
+        or_(ArrivalRow.lease_until.is_(None), ArrivalRow.lease_until < bindparam("now")),
+        ArrivalRow.channel.in_(bindparam("channels", expanding=True)),
+    )
+    .order_by(ArrivalRow.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)  # fmt: skip
+_LEASE = update(ArrivalRow.__table__).where(ArrivalRow.id.in_(bindparam("ids", expanding=True)))
+_CLAIMED = (
+    select(
+        ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject,
+        ArrivalRow.attempts, ArrivalRow.transcript, Blob.data, Blob.path,
+    )
+    .join(Blob, Blob.sha == ArrivalRow.blob)
+    .where(ArrivalRow.id.in_(bindparam("ids", expanding=True)))
+    .order_by(ArrivalRow.id)
+)  # fmt: skip
+_SETTLE = update(ArrivalRow.__table__).where(ArrivalRow.id == bindparam("its_id"))
+_TWIN = select(func.min(ArrivalRow.id)).where(
+    ArrivalRow.digest == bindparam("digest"), ArrivalRow.digest != "", ArrivalRow.id != bindparam("its_id"),
+    ArrivalRow.status.in_(("filed", "ignored")),
+)  # fmt: skip
 
 
 def claim(
     tx: Connection, owner: str, now: datetime, *, lease: timedelta, most: int, channels: Sequence[str], spool: Path
 ) -> list[Waiting]:
     """Lease the oldest waiting arrivals of these channels; a dead owner's come back when their lease ends."""
-    free = or_(ArrivalRow.lease_until.is_(None), ArrivalRow.lease_until < now)
-    due = select(ArrivalRow.id).where(
-        ArrivalRow.status == "received", ArrivalRow.next_attempt <= now, free, ArrivalRow.channel.in_(channels)
-    )
-    ids = list(tx.scalars(due.order_by(ArrivalRow.id).limit(most).with_for_update(skip_locked=True)))
+    wanted = {"now": now, "channels": list(channels), "most": most}
+    ids = list(tx.scalars(_WAITING, wanted))
     if not ids:
         return []
-    tx.execute(update(ArrivalRow).where(ArrivalRow.id.in_(ids)).values(owner=owner, lease_until=now + lease))
-    columns = (
-        ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject,
-        ArrivalRow.attempts, ArrivalRow.transcript, Blob.data, Blob.path,
-    )  # fmt: skip
-    rows = tx.execute(
-        select(*columns).join(Blob, Blob.sha == ArrivalRow.blob).where(ArrivalRow.id.in_(ids)).order_by(ArrivalRow.id)
-    )
+    tx.execute(_LEASE, {"ids": ids, "owner": owner, "lease_until": now + lease})
+    rows = tx.execute(_CLAIMED, {"ids": ids})
     return [
         Waiting(
             r.id, r.channel, Arrival(r.ref, r.received_at, bytes(r.data or b""), r.medium, r.subject), r.attempts, r.transcript,
@@ -149,7 +171,7 @@ def put_off(tx: Connection, id: int, until: datetime, reason: str) -> None:
 
 def settle(tx: Connection, id: int, status: str, **values: Any) -> None:
     """Tick an arrival off: "filed", "ignored", "duplicate", "shelved" or "discarded"."""
-    tx.execute(update(ArrivalRow).where(ArrivalRow.id == id).values(status=status, lease_until=None, **values))
+    tx.execute(_SETTLE, {"its_id": id, "status": status, "lease_until": None, **values})
 
 
 def link(tx: Connection, pairs: Sequence[tuple[int, int]]) -> None:
@@ -162,10 +184,8 @@ def earlier_twin(tx: Connection, id: int, digest: str, message_id: str) -> int |
     """The filed arrival with the same content, or the same Message-ID and content (R14); None if there is none."""
     if not digest:
         return None
-    found = select(func.min(ArrivalRow.id)).where(
-        ArrivalRow.digest == digest, ArrivalRow.id != id, ArrivalRow.status.in_(("filed", "ignored"))
-    )
-    return tx.scalar(found)
+    found: int | None = tx.scalar(_TWIN, {"digest": digest, "its_id": id})
+    return found
 
 
 def shelf(tx: Connection, id: int | None = None) -> list[ShelfEntry]:
@@ -214,3 +234,8 @@ def next_due(tx: Connection) -> datetime | None:
 def still_waiting(tx: Connection, id: int) -> bool:
     """True while the arrival has not been ticked off."""
     return tx.scalar(select(ArrivalRow.status).where(ArrivalRow.id == id)) == "received"
+
+
+def channel_of(tx: Connection, id: int) -> str:
+    """The channel an arrival came by, "" for an unknown one."""
+    return tx.scalar(select(ArrivalRow.channel).where(ArrivalRow.id == id)) or ""

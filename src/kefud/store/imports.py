@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from kefud.api import Party, Site
+from kefud.desk.deadlines import due
 from kefud.desk.ticket import CLASS_OF_KIND, Deadline, Document, Requester, Task, Ticket
 from kefud.errors import Usage
 from kefud.store import numbers, tickets
 from kefud.store.tickets import Ledger
 
 _NUMBER = re.compile(r"KF(\d{8})-(\d{4,6})")
+UNDER_WORK = ("registered", "triaged", "need_info", "need_approval", "assigned", "acknowledged", "in_progress", "reopened")
 _HANDLERS = {"complaint": "cs_specialist", "repair": "cs_specialist"}
 
 
-def take_in(tx: Connection, items: Sequence[Mapping[str, Any]], now: datetime, timezone: str) -> list[str]:
+def take_in(
+    tx: Connection, items: Sequence[Mapping[str, Any]], now: datetime, timezone: str, site: Site | None = None
+) -> list[str]:
     """Store tickets given as mappings; returns their numbers. One that is there already stays as it is.
 
+    With ``site``, departments and firms may be given by name or address, and open tickets get the deadlines of their kind.
     Raises Usage naming the item where a number is missing or malformed.
     """
     made = []
@@ -33,11 +40,14 @@ def take_in(tx: Connection, items: Sequence[Mapping[str, Any]], now: datetime, t
             raise Usage(f'item {index}: "{number}" is no ticket number like KF20250303-0001')
         if tickets.ids_of_numbers(tx, [number]):
             continue
-        ticket = ledger.create(_ticket(item, number, match[1], now, ZoneInfo(timezone)))
+        ticket = _ticket(item, number, match[1], now, ZoneInfo(timezone))
+        ticket = ledger.create(_at_site(ticket, site) if site else ticket)
         ledger.history(ticket.id, "import", "imported", "", {})
         ledger.history(ticket.id, "import", f"status:{ticket.status}", "", {})
         _letters(ledger, ticket, item, now)
         numbers.at_least(tx, f"ticket.{match[1]}", int(match[2]))
+        for document in ticket.documents:
+            numbers.brought(tx, document.form, document.number)
         made.append(number)
         ledger.flush()
     return made
@@ -80,6 +90,54 @@ def _ticket(item: Mapping[str, Any], number: str, day: str, now: datetime, zone:
     )  # fmt: skip
 
 
+def _at_site(ticket: Ticket, site: Site) -> Ticket:
+    """The ticket with its parties by id and the deadlines an open matter of its kind runs on."""
+    fields = dict(ticket.fields)
+    department = ticket.department or "cs_center"
+    leads = _party(site, department)
+    firm = _party(site, str(fields.pop("contractor", "")))
+    if leads is not None and leads.kind == "contractor":
+        department, firm = "contractor", firm or leads
+    elif leads is not None:
+        department = leads.id
+    if department == "contractor" and firm is None:
+        firm = site.party("contractor")
+    if firm is not None:
+        fields["contractor"] = firm.id
+    documents = tuple(replace(x, to=department) if x.form == "notice" else x for x in ticket.documents)
+    ticket = ticket.changed(department=department, fields=fields, documents=documents)
+    have = {x.name for x in ticket.deadlines}
+    return ticket.changed(deadlines=(*ticket.deadlines, *(x for x in _usual(ticket, site) if x.name not in have)))
+
+
+def _usual(ticket: Ticket, site: Site) -> Iterator[Deadline]:
+    """What a matter still being worked on is due by, counted from its start (RULES §3)."""
+    start = ticket.started_at
+    if start is None or ticket.status not in UNDER_WORK:
+        return
+    promised = any(x.name in ("resolve", "reply") for x in ticket.deadlines)
+    terms: list[tuple[str, str, str]] = []
+    if ticket.kind == "repair":
+        terms.append(("resolve", f"resolve.repair.{ticket.urgency}", "S3-3.3.2"))
+    elif ticket.kind == "complaint" and ticket.category != "design" and not ticket.has("major_quality"):
+        terms.append(("resolve", "resolve.complaint", "S3-3.3.3"))
+    elif ticket.kind == "consultation":
+        terms.append(("reply", "reply.consultation", "S3-3.3.1"))
+    if promised:
+        terms = []
+    if ticket.kind in ("complaint", "suggestion") and ticket.department == "property_company":
+        terms.append(("notice_property", "notice.property", "S1-5.7.1"))
+    sent = bool(ticket.document("notice"))
+    for name, key, rule in terms:
+        term = site.term(key)
+        end = due(start, term, site.calendar)
+        met = start if name == "notice_property" and sent else None
+        yield Deadline(name, start, end, rule, term=str(term), met=met, next_at=None if met else end)
+
+
+def _party(site: Site, word: str) -> Party | None:
+    """The party of that id, name or address."""
+    return next((p for p in site.parties if word and word in (p.id, p.name, *p.addresses)), None)
 
 
 def _deadlines(item: Mapping[str, Any], started: datetime, promised: datetime | None, kind: str) -> tuple[Deadline, ...]:

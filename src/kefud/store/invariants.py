@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from kefud.store.database import Database
+from kefud.store.numbers import IMPORTED
 from kefud.store.tables import (
     ArrivalRow, ArrivalTicket, Blob, Counter, DeadlineRow, DocumentRow, HistoryRow, LetterRow, TaskRow, TicketRow,
 )  # fmt: skip
@@ -145,8 +146,9 @@ def _numbers(tx: Connection, spool: Path) -> Found:
     for name, value in counters.items():
         drawn = set(given.get(name, ()))
         imported = len(drawn) < value and name.startswith("ticket.")
-        if drawn and not imported and drawn != set(range(1, value + 1)):
-            missing = sorted(set(range(1, value + 1)) - drawn)
+        own = set(range(counters.get(f"{IMPORTED}{name}", 0) + 1, value + 1))
+        if drawn and not imported and not own <= drawn:
+            missing = sorted(own - drawn)
             yield name, f"numbers missing: {missing[:5]}"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kefud.store.tables import Counter
 
@@ -15,16 +16,25 @@ SERIES = {
 }  # fmt: skip
 """Forms that carry a number of their own, and the word their yearly series begins with (S1-4.3.6)."""
 
+IMPORTED = "imported."
+"""Before the name of a series: up to where its numbers came from elsewhere."""
+
 
 def draw(tx: Connection, name: str, count: int = 1) -> int:
     """The first of ``count`` consecutive new numbers of the series ``name``, from 1."""
-    result = tx.execute(update(Counter).where(Counter.name == name).values(value=Counter.value + count))
-    if result.rowcount == 0:
+    value = tx.scalar(_DRAW, {"series": name, "count": count})
+    if value is None:
         tx.execute(insert(Counter).values(name=name, value=count))
         return 1
-    value = tx.scalar(select(Counter.value).where(Counter.name == name))
-    assert value is not None
     return int(value) - count + 1
+
+
+_DRAW = (
+    update(Counter.__table__)
+    .where(Counter.name == bindparam("series"))
+    .values(value=Counter.value + bindparam("count"))
+    .returning(Counter.value)
+)
 
 
 def ticket_number(tx: Connection, day: date) -> str:
@@ -45,3 +55,11 @@ def at_least(tx: Connection, name: str, value: int) -> None:
         tx.execute(insert(Counter).values(name=name, value=value))
     elif current < value:
         tx.execute(update(Counter).where(Counter.name == name).values(value=value))
+
+
+def brought(tx: Connection, form: str, number: str) -> None:
+    """Count on from a number that an import brought along, if it is of our own series; what lies below it may have gaps."""
+    match = re.fullmatch(rf"{SERIES.get(form, '-')}〔([0-9]{{4}})〕([0-9]{{1,6}})号", number)
+    if match:
+        at_least(tx, f"{form}.{match[1]}", int(match[2]))
+        at_least(tx, f"{IMPORTED}{form}.{match[1]}", int(match[2]))

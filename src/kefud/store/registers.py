@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Text, and_, func, insert, or_, select, update
@@ -27,6 +27,7 @@ from kefud.store.tables import (
 from kefud.store.tickets import CLOSED
 
 CHUNK = 400
+LATE_NEWS = timedelta(days=2)
 
 
 # Cases
@@ -52,15 +53,16 @@ def begun(tx: Connection, start: datetime | None, end: datetime | None) -> list[
     return list(tx.scalars(query.order_by(TicketRow.number)))
 
 
-def due_between(tx: Connection, start: datetime, end: datetime, known_since: datetime) -> list[Case]:
-    """Open matters with a deadline due in [start, end), or a passed one of a ticket that is known only since then."""
-    query = (
-        select(DeadlineRow.ticket)
-        .join(TicketRow, TicketRow.id == DeadlineRow.ticket)
-        .where(DeadlineRow.met.is_(None), DeadlineRow.dropped == "", DeadlineRow.due < end)
-        .where(or_(DeadlineRow.due >= start, TicketRow.created_at >= known_since))
-    )
-    return list(of_ids(tx, sorted(set(tx.scalars(query)))))
+def due_between(tx: Connection, start: datetime, end: datetime) -> list[Case]:
+    """Open matters with a deadline due in [start, end), or a passed one of a ticket that is known only since ``start``.
+
+    What reached us more than two days before it was known (an import, say) is no news.
+    """
+    running = (DeadlineRow.met.is_(None), DeadlineRow.dropped == "")
+    fresh = select(TicketRow.id).where(TicketRow.started_at >= start - LATE_NEWS, TicketRow.created_at >= start)
+    ids = set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due >= start, DeadlineRow.due < end)))
+    ids |= set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due < start, DeadlineRow.ticket.in_(fresh))))
+    return list(of_ids(tx, sorted(ids)))
 
 
 def numbered(tx: Connection, numbers: Sequence[str]) -> list[Case]:
@@ -95,18 +97,18 @@ def _events(tx: Connection, ids: Sequence[int]) -> dict[int, list[Event]]:
 
 
 def _event(row: Any) -> Event:
-    visit, why, ended = "", row.why, []
+    visit, reason, ended = "", "", []
     for opinion in (row.data or {}).get("opinions", ()):
         for said in opinion.get("said", ()):
             kind, values = said.get("decision"), said.get("values") or {}
-            if kind == "SetFields" and values.get("visit"):
-                visit = str(values["visit"])
-                why = str(values.get("visit_reason") or values.get("reason") or why)
+            if kind == "SetFields":
+                visit = str(values.get("visit") or visit)
+                reason = str(values.get("visit_reason") or reason)
             elif kind in ("DropClock", "StartClock") and row.what != "opened":
                 ended.append(str(said.get("name") or ""))
             elif kind == "NewRound":
                 ended.append(EVERY_CLOCK)
-    return Event(row.at, row.who, row.what, why, visit, tuple(ended))
+    return Event(row.at, row.who, row.what, reason if visit else row.why, visit, tuple(ended))
 
 
 def _papers(tx: Connection, ids: Sequence[int]) -> dict[int, list[Paper]]:
@@ -155,7 +157,8 @@ def calls(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]
         first.add(r.ticket)
         found.append({
             "ref": r.ref, "at": r.received_at, "subject": r.subject, "ticket": r.number, "data": known,
-            "text": texts.get(r.id, ""), "phone": r.requester_phone or "", "name": r.requester_name or "", "house": r.house or "",
+            "text": texts.get(r.id, ""), "phone": r.requester_phone or "", "name": r.requester_name or "",
+            "house": r.house or "",
             "agreed_at": (r.fields or {}).get("agreed_reply_at"), "outcome": r.reason,
         })  # fmt: skip
     return found
@@ -184,7 +187,10 @@ def box_opened(tx: Connection, channel: str, start: datetime, end: datetime) -> 
         ),
     )
     entry = select(Report.id).where(
-        Report.kind == "box", Report.period.startswith(f"{channel} ", autoescape=True), Report.signed_at >= start, Report.signed_at < end
+        Report.kind == "box",
+        Report.period.startswith(f"{channel} ", autoescape=True),
+        Report.signed_at >= start,
+        Report.signed_at < end,
     )
     return tx.scalar(paper.limit(1)) is not None or tx.scalar(entry.limit(1)) is not None
 
@@ -301,13 +307,31 @@ def listed(
     return [_made(r) for r in tx.execute(query.order_by(Report.made_at, Report.id))]
 
 
+def never_signed(tx: Connection, kind: str, since: datetime) -> list[Made]:
+    """Reports of a kind made since then that nobody signed, and that nobody was told of (no row "KIND-missing")."""
+    told = select(Report.period).where(Report.kind == f"{kind}-missing")
+    query = select(Report).where(
+        Report.kind == kind, Report.made_at >= since, Report.signed_at.is_(None), Report.period.not_in(told)
+    )
+    return [_made(r) for r in tx.execute(query.order_by(Report.made_at))]
+
+
 def keep(tx: Connection, kind: str, period: str, now: datetime, data: dict[str, Any], **signed: Any) -> int:
     """Write down that a report was made; one that is there already keeps its signature and gets the new data."""
     have = made(tx, kind, period)
     if have:
         tx.execute(update(Report).where(Report.id == have.id).values(made_at=now, data=data, **signed))
         return have.id
-    values = {"kind": kind, "period": period, "made_at": now, "signed_by": "", "signed_at": None, "text": "", "data": data, **signed}
+    values = {
+        "kind": kind,
+        "period": period,
+        "made_at": now,
+        "signed_by": "",
+        "signed_at": None,
+        "text": "",
+        "data": data,
+        **signed,
+    }
     id = tx.execute(insert(Report).values(**values)).inserted_primary_key[0]  # type: ignore[index]
     return int(id)
 

@@ -261,6 +261,7 @@ class LetterRow(Base):
         _partial("ix_letter_open", "status", "id", where="status in ('pending', 'leased', 'held', 'failed')"),
         _partial("ix_letter_untold", "id", where="told is false"),
         Index("ix_letter_sent", "sent_at"),
+        _partial("ix_letter_answers", "created_at", where="automatic = 'auto-replied'"),
         Index("uq_letter_key", "ticket", "key", unique=True, sqlite_where=text("key <> ''"),
               postgresql_where=text("key <> ''")),
     )  # fmt: skip

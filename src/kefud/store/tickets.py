@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Text, bindparam, delete, func, insert, or_, select, update
 
 from kefud.desk.message import Message
 from kefud.desk.occasions import Author
@@ -21,6 +21,25 @@ from kefud.store.tables import (
     ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, TaskRow, TicketRow,
 )  # fmt: skip
 
+# Statements are built once: building one takes SQLAlchemy four times as long as running it (0.23 ms against 0.05 ms).
+_IDS = bindparam("ids", expanding=True)
+_CHILDREN = (DeadlineRow, DocumentRow, LetterRow, TaskRow)
+_INSERT = {
+    table: insert(table.__table__)
+    for table in (TicketRow, *_CHILDREN, MessageRow, HistoryRow, ArrivalTicket)
+}  # fmt: skip
+_UPDATE_SEEN = update(TicketRow.__table__).where(
+    TicketRow.id == bindparam("its_id"), TicketRow.updated_at == bindparam("seen_at")
+)
+_UPDATE = update(TicketRow.__table__).where(TicketRow.id == bindparam("its_id"))
+_DROP_DEADLINES = delete(DeadlineRow).where(DeadlineRow.ticket == bindparam("its_ticket"))
+_UPDATE_DOCUMENT = update(DocumentRow.__table__).where(DocumentRow.id == bindparam("its_id"))
+_END_OF_HISTORY = (
+    select(HistoryRow.seq, HistoryRow.hash)
+    .where(HistoryRow.ticket == bindparam("ticket"))
+    .order_by(HistoryRow.seq.desc())
+    .limit(1)
+)
 _TICK = timedelta(microseconds=1)
 CLOSED = ("closed", "archived", "declined", "merged", "withdrawn")
 
@@ -37,7 +56,7 @@ class Ledger:
     def create(self, ticket: Ticket) -> Ticket:
         """Insert a ticket that has its number; returns it with its id."""
         values = {**_columns(ticket), "number": ticket.number, "created_at": self.now, "updated_at": self.now}
-        id = self.tx.execute(insert(TicketRow).values(**values)).inserted_primary_key[0]  # type: ignore[index]
+        id = self.tx.execute(_INSERT[TicketRow], values).inserted_primary_key[0]  # type: ignore[index]
         made = ticket.changed(id=id, created_at=self.now, updated_at=self.now)
         self._chain[id] = (0, "")
         self._children(made)
@@ -46,17 +65,17 @@ class Ledger:
     def save(self, ticket: Ticket, before: Ticket) -> Ticket | None:
         """Write back what changed since ``before`` was loaded; None where someone else changed the ticket since."""
         values = {**_columns(ticket), "updated_at": max(self.now, (before.updated_at or self.now) + _TICK)}
-        same = (TicketRow.id == ticket.id, TicketRow.updated_at == before.updated_at)
-        if self.tx.execute(update(TicketRow).where(*same).values(**values)).rowcount != 1:
+        same = {"its_id": ticket.id, "seen_at": before.updated_at}
+        if self.tx.execute(_UPDATE_SEEN, values | same).rowcount != 1:
             return None
         if ticket.deadlines != before.deadlines:
-            self.tx.execute(delete(DeadlineRow).where(DeadlineRow.ticket == ticket.id))
+            self.tx.execute(_DROP_DEADLINES, {"its_ticket": ticket.id})
         self._children(ticket, before)
         return ticket.changed(updated_at=values["updated_at"])
 
     def restate(self, ticket: Ticket) -> Ticket:
         """Write the ticket's own columns once more within the same transaction."""
-        self.tx.execute(update(TicketRow).where(TicketRow.id == ticket.id).values(**_columns(ticket)))
+        self.tx.execute(_UPDATE, {**_columns(ticket), "its_id": ticket.id})
         return ticket
 
     def _children(self, ticket: Ticket, before: Ticket | None = None) -> None:
@@ -66,11 +85,8 @@ class Ledger:
             if before and document in before.documents:
                 continue
             if document.id:
-                self.tx.execute(
-                    update(DocumentRow)
-                    .where(DocumentRow.id == document.id)
-                    .values(void=document.void, path=document.path, number=document.number)
-                )
+                changes = {"void": document.void, "path": document.path, "number": document.number}
+                self.tx.execute(_UPDATE_DOCUMENT, {**changes, "its_id": document.id})
             else:
                 self._rows[DocumentRow].append(
                     {
@@ -108,9 +124,7 @@ class Ledger:
     def history(self, ticket: int, who: str, what: str, why: str = "", data: dict[str, Any] | None = None) -> None:
         """Append to the ticket's history; each row carries the hash of the one before it (I5)."""
         if ticket not in self._chain:
-            last = self.tx.execute(
-                select(HistoryRow.seq, HistoryRow.hash).where(HistoryRow.ticket == ticket).order_by(HistoryRow.seq.desc())
-            ).first()
+            last = self.tx.execute(_END_OF_HISTORY, {"ticket": ticket}).first()
             self._chain[ticket] = (last.seq, last.hash) if last else (0, "")
         seq, previous = self._chain[ticket]
         row = {
@@ -133,7 +147,7 @@ class Ledger:
     def flush(self) -> None:
         for table, rows in self._rows.items():
             if rows:
-                self.tx.execute(insert(table), rows)
+                self.tx.execute(_INSERT[table], rows)
         self._rows.clear()
 
 
@@ -173,9 +187,8 @@ def load(tx: Connection, ids: Iterable[int], lock: bool = False) -> dict[int, Ti
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    query = select(TicketRow).where(TicketRow.id.in_(wanted))
-    rows = list(tx.execute(query.with_for_update() if lock else query))
-    children = {table: _by_ticket(tx, table, wanted) for table in (DeadlineRow, DocumentRow, LetterRow, TaskRow)}
+    rows = list(tx.execute(_TICKETS.with_for_update() if lock else _TICKETS, {"ids": wanted}))
+    children = {table: _by_ticket(tx, table, wanted) for table in _CHILDREN}
     arrivals = _arrivals(tx, wanted)
     return {row.id: _ticket(row, children, arrivals) for row in rows}
 
@@ -186,16 +199,23 @@ def by_number(tx: Connection, number: str) -> Ticket | None:
     return load(tx, [id])[id] if id else None
 
 
+def of_arrivals(tx: Connection, arrivals: Sequence[int]) -> set[int]:
+    """Ids of the tickets that came from one of these arrivals."""
+    return set(tx.scalars(_OF_ARRIVALS, {"ids": list(arrivals)})) if arrivals else set()
+
+
+_OF_ARRIVALS = select(ArrivalTicket.ticket).where(ArrivalTicket.arrival.in_(_IDS))
+
+
 def ids_of_numbers(tx: Connection, numbers: Sequence[str]) -> dict[str, int]:
     if not numbers:
         return {}
-    return {n: i for n, i in tx.execute(select(TicketRow.number, TicketRow.id).where(TicketRow.number.in_(numbers)))}
+    return {n: i for n, i in tx.execute(_IDS_OF_NUMBERS, {"numbers": list(numbers)})}
 
 
 def _by_ticket(tx: Connection, table: Any, ids: Sequence[int]) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = defaultdict(list)
-    columns = _LETTER_COLUMNS if table is LetterRow else [table]
-    for row in tx.execute(select(*columns).where(table.ticket.in_(ids)).order_by(table.id)):
+    for row in tx.execute(_OF_TICKETS[table], {"ids": ids}):
         found[row.ticket].append(row)
     return found
 
@@ -204,16 +224,26 @@ _LETTER_COLUMNS = (
     LetterRow.id, LetterRow.ticket, LetterRow.recipient, LetterRow.addresses, LetterRow.template, LetterRow.message_id,
     LetterRow.status,
 )  # fmt: skip
+_TICKETS = select(TicketRow).where(TicketRow.id.in_(_IDS))
+_OF_TICKETS = {
+    table: select(*(_LETTER_COLUMNS if table is LetterRow else [table])).where(table.ticket.in_(_IDS)).order_by(table.id)
+    for table in _CHILDREN
+}  # fmt: skip
+_IDS_OF_NUMBERS = select(TicketRow.number, TicketRow.id).where(TicketRow.number.in_(bindparam("numbers", expanding=True)))
+_ARRIVALS = (
+    select(
+        ArrivalTicket.ticket, ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.subject,
+        ArrivalRow.medium,
+    )
+    .join(ArrivalRow, ArrivalRow.id == ArrivalTicket.arrival)
+    .where(ArrivalTicket.ticket.in_(_IDS))
+    .order_by(ArrivalRow.id)
+)  # fmt: skip
 
 
 def _arrivals(tx: Connection, ids: Sequence[int]) -> dict[int, list[ArrivalRef]]:
     found: dict[int, list[ArrivalRef]] = defaultdict(list)
-    columns = (
-        ArrivalTicket.ticket, ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.subject,
-        ArrivalRow.medium,
-    )  # fmt: skip
-    query = select(*columns).join(ArrivalRow, ArrivalRow.id == ArrivalTicket.arrival)
-    for r in tx.execute(query.where(ArrivalTicket.ticket.in_(ids)).order_by(ArrivalRow.id)):
+    for r in tx.execute(_ARRIVALS, {"ids": ids}):
         found[r.ticket].append(ArrivalRef(r.id, r.channel, r.ref, r.received_at, r.subject, r.medium))
     return found
 
@@ -256,35 +286,46 @@ _RELATED = (
 )  # fmt: skip
 
 
-def _related(tx: Connection, query: Select[Any]) -> tuple[Related, ...]:
-    return tuple(Related(*row) for row in tx.execute(query))
+_SINCE = (TicketRow.started_at >= bindparam("since"), TicketRow.status != "merged")
+_RELATED_BY = {
+    column.key: select(*_RELATED)
+    .where(column == bindparam("same"), *_SINCE)
+    .order_by(TicketRow.started_at.desc())
+    .limit(bindparam("most"))
+    for column in (TicketRow.house, TicketRow.requester_phone, TicketRow.requester_email, TicketRow.category)
+}
+# Said aloud, so that SQLite sees that the partial indexes ("house is not null", "… <> ''") serve.
+_RELATED_BY["house"] = _RELATED_BY["house"].where(TicketRow.house.is_not(None))
+for _key, _column in (("requester_phone", TicketRow.requester_phone), ("requester_email", TicketRow.requester_email)):
+    _RELATED_BY[_key] = _RELATED_BY[_key].where(_column != "")
+
+
+def _related(tx: Connection, by: str, same: str, since: datetime, most: int) -> tuple[Related, ...]:
+    return tuple(Related(*row) for row in tx.execute(_RELATED_BY[by], {"same": same, "since": since, "most": most}))
 
 
 def of_household(
     tx: Connection, *, house: str | None, phone: str, email: str, since: datetime, most: int = 20
 ) -> tuple[Related, ...]:
     """Tickets of the same house, phone or address since ``since``, newest first."""
-    same: list[Any] = []
-    if house:
-        same.append(TicketRow.house == house)
-    if phone:
-        same.append(TicketRow.requester_phone == phone)
-    if email:
-        same.append(TicketRow.requester_email == email)
     found: dict[str, Related] = {}
-    for condition in same:
-        query = select(*_RELATED).where(condition, TicketRow.started_at >= since, TicketRow.status != "merged")
-        for related in _related(tx, query.order_by(TicketRow.started_at.desc()).limit(most)):
-            found.setdefault(related.number, related)
+    for by, same in (("house", house), ("requester_phone", phone), ("requester_email", email)):
+        if same:
+            for related in _related(tx, by, same, since, most):
+                found.setdefault(related.number, related)
     return tuple(sorted(found.values(), key=lambda r: r.started_at, reverse=True)[:most])
 
 
 def of_category(tx: Connection, *, category: str, since: datetime, most: int = 60) -> tuple[Related, ...]:
     """Recent tickets of the same category, newest first: candidates for a group complaint."""
-    query = select(*_RELATED).where(
-        TicketRow.category == category, TicketRow.started_at >= since, TicketRow.status != "merged"
-    )
-    return _related(tx, query.order_by(TicketRow.started_at.desc()).limit(most))
+    return _related(tx, "category", category, since, most)
+
+
+_SOME_MESSAGE_IDS = bindparam("message_ids", expanding=True)
+_RECEIVED = select(MessageRow.ticket, MessageRow.message_id).where(
+    MessageRow.message_id.in_(_SOME_MESSAGE_IDS), MessageRow.message_id != ""
+)
+_WRITTEN = select(LetterRow.ticket, LetterRow.id, LetterRow.message_id).where(LetterRow.message_id.in_(_SOME_MESSAGE_IDS))
 
 
 def by_message_ids(tx: Connection, message_ids: Sequence[str]) -> dict[int, tuple[int, str]]:
@@ -295,11 +336,10 @@ def by_message_ids(tx: Connection, message_ids: Sequence[str]) -> dict[int, tupl
     if not message_ids:
         return {}
     found: dict[int, tuple[int, str]] = {}
-    received = select(MessageRow.ticket, MessageRow.message_id).where(MessageRow.message_id.in_(message_ids))
-    for ticket, message_id in tx.execute(received):
+    wanted = {"message_ids": list(message_ids)}
+    for ticket, message_id in tx.execute(_RECEIVED, wanted):
         found[ticket] = (0, message_id)
-    letters = select(LetterRow.ticket, LetterRow.id, LetterRow.message_id).where(LetterRow.message_id.in_(message_ids))
-    for ticket, letter, message_id in tx.execute(letters):
+    for ticket, letter, message_id in tx.execute(_WRITTEN, wanted):
         if ticket is not None:
             found[ticket] = (letter, message_id)
     return found
@@ -307,18 +347,23 @@ def by_message_ids(tx: Connection, message_ids: Sequence[str]) -> dict[int, tupl
 
 def senders(tx: Connection, ticket: int) -> set[str]:
     """Addresses that wrote on this ticket as its requester."""
-    query = select(MessageRow.sender).where(MessageRow.ticket == ticket, MessageRow.author.in_(("requester", "")))
-    return {s for s in tx.scalars(query) if s}
+    return {s for s in tx.scalars(_SENDERS, {"ticket": ticket}) if s}
+
+
+_SENDERS = select(MessageRow.sender).where(
+    MessageRow.ticket == bindparam("ticket"), MessageRow.author.in_(("requester", ""))
+)
+_LAST_MESSAGE = (
+    select(MessageRow.message_id, MessageRow.subject)
+    .where(MessageRow.ticket == bindparam("ticket"), MessageRow.medium == "mail", MessageRow.author == "requester")
+    .order_by(MessageRow.id.desc())
+    .limit(1)
+)
 
 
 def last_message(tx: Connection, ticket: int) -> tuple[str, str]:
     """Message-ID and subject of the last mail the requester sent, ("", "") if there was none."""
-    row = tx.execute(
-        select(MessageRow.message_id, MessageRow.subject)
-        .where(MessageRow.ticket == ticket, MessageRow.medium == "mail", MessageRow.author == "requester")
-        .order_by(MessageRow.id.desc())
-        .limit(1)
-    ).one_or_none()
+    row = tx.execute(_LAST_MESSAGE, {"ticket": ticket}).one_or_none()
     return (row.message_id, row.subject) if row else ("", "")
 
 
@@ -411,18 +456,14 @@ def open_counts(tx: Connection, now: datetime) -> dict[str, int]:
     }
 
 
-def sent_count(tx: Connection, address: str, since: datetime) -> int:
-    """Automatic letters written to an address since ``since`` (caps of S05)."""
-    query = (
-        select(func.count())
-        .select_from(LetterRow)
-        .where(LetterRow.created_at >= since, LetterRow.automatic != "", LetterRow.recipient == "requester")
-    )
-    return tx.scalar(query.where(LetterRow.addresses.cast(Text).contains(address, autoescape=True))) or 0
-
-
 def tickets_of_sender(tx: Connection, email: str, since: datetime) -> int:
     """Tickets opened by an address since ``since`` (flood, S05)."""
-    query = select(func.count()).select_from(TicketRow)
-    return tx.scalar(query.where(TicketRow.requester_email == email, TicketRow.created_at >= since)) or 0
+    return tx.scalar(_OF_SENDER, {"email": email, "since": since}) or 0
+
+
+_OF_SENDER = (
+    select(func.count())
+    .select_from(TicketRow)
+    .where(TicketRow.requester_email == bindparam("email"), TicketRow.requester_email != "", TicketRow.created_at >= bindparam("since"))
+)
 

@@ -247,6 +247,7 @@ def upgrade() -> None:
     with op.batch_alter_table('letter', schema=None) as batch_op:
         batch_op.create_index('ix_letter_open', ['status', 'id'], unique=False, sqlite_where=sa.text("status in ('pending', 'leased', 'held', 'failed')"), postgresql_where=sa.text("status in ('pending', 'leased', 'held', 'failed')"))
         batch_op.create_index('ix_letter_sent', ['sent_at'], unique=False)
+        batch_op.create_index('ix_letter_answers', ['created_at'], unique=False, sqlite_where=sa.text("automatic = 'auto-replied'"), postgresql_where=sa.text("automatic = 'auto-replied'"))
         batch_op.create_index(batch_op.f('ix_letter_ticket'), ['ticket'], unique=False)
         batch_op.create_index('ix_letter_untold', ['id'], unique=False, sqlite_where=sa.text('told is false'), postgresql_where=sa.text('told is false'))
         batch_op.create_index('ix_letter_work', ['priority', 'id'], unique=False, sqlite_where=sa.text("status in ('pending', 'leased')"), postgresql_where=sa.text("status in ('pending', 'leased')"))
@@ -329,6 +330,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_letter_work', sqlite_where=sa.text("status in ('pending', 'leased')"), postgresql_where=sa.text("status in ('pending', 'leased')"))
         batch_op.drop_index('ix_letter_untold', sqlite_where=sa.text('told is false'), postgresql_where=sa.text('told is false'))
         batch_op.drop_index(batch_op.f('ix_letter_ticket'))
+        batch_op.drop_index('ix_letter_answers', sqlite_where=sa.text("automatic = 'auto-replied'"), postgresql_where=sa.text("automatic = 'auto-replied'"))
         batch_op.drop_index('ix_letter_sent')
         batch_op.drop_index('ix_letter_open', sqlite_where=sa.text("status in ('pending', 'leased', 'held', 'failed')"), postgresql_where=sa.text("status in ('pending', 'leased', 'held', 'failed')"))
 
