@@ -38,6 +38,7 @@ class Merging:
         self.same = float(settings.get("same", 0.34))
         self.same_other_category = float(settings.get("same_other_category", 0.6))
         self.anonymous = float(settings.get("anonymous", 0.6))
+        self.chased = float(settings.get("chased", 0.15))
         self.group = float(settings.get("group", 0.25))
         self.group_elsewhere = float(settings.get("group_elsewhere", 0.4))
         self.households = int(settings.get("households", 3))
@@ -69,9 +70,17 @@ class Merging:
         same = [(score, r) for score, r in alike if score >= self._needed(ticket, r)]
         if same:
             return max(same, key=lambda pair: (pair[0], pair[1].started_at))[1]
-        if ticket.has("customer_chased") and len(mine) == 1 and ticket.origin != "anonymous":
-            return mine[0] if ticket.category in ("general", mine[0].category) else None
-        return None
+        return self._chased(ticket, alike) if ticket.has("customer_chased") and ticket.origin != "anonymous" else None
+
+    def _chased(self, ticket: Ticket, alike: list[tuple[float, Related]]) -> Related | None:
+        """What an impatient customer means: the only matter of that sort, else the one whose words come nearest."""
+        if len(alike) == 1 and ticket.category == "general":
+            return alike[0][1]
+        sort = [(score, r) for score, r in alike if r.category == ticket.category]
+        if len(sort) == 1:
+            return sort[0][1]
+        score, nearest = max(sort or alike, key=lambda pair: (pair[0], pair[1].started_at), default=(0.0, None))
+        return nearest if score >= self.chased else None
 
     def _may_join(self, ticket: Ticket, other: Related) -> bool:
         """The same household or sender, never another one's ticket; an emergency only an emergency's."""

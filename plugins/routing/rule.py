@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kefud.api import (
+    AddTask,
     Assign,
     Call,
     Decision,
@@ -60,6 +61,9 @@ class Routing:
         effects = tuple(self._effects(ticket, route))
         if effects:
             yield Effect(effects, rule="S1-4.3.5", why="按分类应办事项")
+        if ticket.kind in ("liaison", "document"):
+            text = f"来函待办:{ticket.subject or ticket.summary}。办理后登记结果并办结。"
+            yield AddTask("letter", route.handler, text, key="letter", rule="S1-4.3.6", why="来函须有人办理、催办、归档")
         yield SetFields({"ladder": self._ladder(route)}, rule="S1-4.1.1", why="逐级上报顺序在立单时确定")
         yield Move("triaged", rule="S1-4.3.5", why="性质、类别、紧急程度、经办人均已确定")
 

@@ -278,11 +278,10 @@ def agreed_times(text: str, at: datetime, site: Site, *, within: timedelta) -> t
             if start < word.start() or not at < instant <= at + within:
                 continue
             tail = folded[end : end + 14]
-            if _REPLY.search(tail) and not re.match(r"(?:之?前|内)?(?:派人|安排|师傅)?上门", tail):
-                reply = reply or instant
-            elif _SOLVE.search(tail):
+            answers, solves = _REPLY.search(tail), _SOLVE.search(tail)
+            if solves and (not answers or solves.start() < answers.start()):
                 promise = promise or instant
-            else:
+            if answers or not solves:
                 reply = reply or instant
             break
     return reply, promise

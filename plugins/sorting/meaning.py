@@ -192,6 +192,8 @@ class _Weighing:
             "praise": self._sum(stands["praise"]),
             "consultation": self._sum(self.reading.of("kind.consultation")),
         }
+        if found.marks & {"compensation", "refusal"} and scores["consultation"] < 4:
+            scores["complaint"] += 4.0
         scores["complaint"] += min(found.bad, 4.0) * 0.75 + (4.0 if "violence" in found.marks else 0.0)
         if scores["praise"] and self._any_over:
             scores["praise"] += 5.0

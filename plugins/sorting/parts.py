@@ -149,7 +149,8 @@ def _key(
 ) -> tuple[str, str, str] | None:
     """Kind, category and house of a piece, None where it is no matter of its own."""
     found = examine(words)
-    enough = found.has_kind and (found.weight >= 3 or bool(found.topics) or found.kind == "praise")
+    strong = piece.item and max(found.scores.values(), default=0) >= 4 and found.weight > 0
+    enough = found.has_kind and (found.weight >= 3 or bool(found.topics) or found.kind == "praise" or strong)
     if not piece.item:
         told = len(words.strip()) >= 12 and max(found.scores.values()) >= 3
         enough = enough and (told or (found.broken >= 2 and found.weight >= 5))

@@ -17,6 +17,7 @@ from kefud.api import (
     Decision,
     Effect,
     Heard,
+    Ignore,
     Matter,
     Message,
     Occasion,
@@ -38,6 +39,8 @@ from . import facts, parts
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
 
+PASSING_ON = ("internal", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
+"""Our own people, who may pass on an owner's mail; sales and the property company write letters of their own (S0-3.4)."""
 DEPARTMENTS = ("sales", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 THREATS = ("press", "authority", "court")
 IMPORTANT = (*THREATS, "violence", "structure", "injury", "compensation", "refusal", "group", "major")
@@ -90,6 +93,9 @@ class Sorting:
 
     def _arrived(self, occasion: Arrived) -> Iterator[Decision]:
         message = _original(occasion.message, self.site)
+        if message.call and message.call.direction == "internal" and _is_silent(message, answered=True):
+            yield Ignore(rule="S2-5.2", why="内部通话,无事项记录")
+            return
         said, notes = _words(message)
         said = squeeze(said[: self.most]) if message.paper else said[: self.most].replace("\r\n", "\n").strip()
         origin = facts.origin_of(self.site, message.sender.email)
@@ -98,6 +104,7 @@ class Sorting:
         matters = self._matters(message, said, origin, contact)
         if message is not occasion.message:
             yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
+            yield SetFields({"forwarded_from": message.sender.email}, rule="S0-3.4", why="答复业主本人,不答复转发人")
         if matters:
             yield Split(matters, rule="S0-4.1.4", why=f"来件含{len(matters)}件相互独立的事项")
         found = self._examine(subject, said)
@@ -211,7 +218,9 @@ class _Sheet:
             return found.kind if found.kind in ("complaint", "repair") or self.contact.exact else "suggestion"
         if self.origin == "property_company":
             mended = re.search(r"修|疏通|更换", self.whole) is not None
-            defect = found.broken >= 2 or (scores["repair"] >= 4 and mended and found.category != "general")
+            asked = scores["repair"] >= 4 and mended and found.category != "general"
+            relayed = self.contact.exact and found.categories.get("house_quality", 0) >= 5 and scores["consultation"] < 4
+            defect = found.broken >= 2 or asked or relayed
             if scores["complaint"] >= 5 and scores["complaint"] > scores["repair"] and self.contact.exact:
                 return "complaint"
             return "repair" if defect and found.category not in ("sales_policy", "activity", "fees") else "liaison"
@@ -458,18 +467,18 @@ class _Sheet:
         return f"性质:{best or '无明显字词'};类别:{where or '无明显字词'}"
 
 
-def _is_silent(message: Message) -> bool:
-    """A missed call or a voicemail that nobody wrote down."""
+def _is_silent(message: Message, *, answered: bool = False) -> bool:
+    """A missed call or a voicemail that nobody wrote down; any call without a note where ``answered`` ones count too."""
     call = message.call
-    return call is not None and call.status != "answered" and not (call.content or call.result).strip()
+    return call is not None and (answered or call.status != "answered") and not (call.content or call.result).strip()
 
 
 def _original(message: Message, site: Site) -> Message:
     """The owner's own mail where a colleague forwarded it (S0-3.4)."""
-    if facts.origin_of(site, message.sender.email).word != "internal":
+    if facts.origin_of(site, message.sender.email).word not in PASSING_ON:
         return message
     inner = forwarded(f"{message.text}\n{message.quoted}")
-    if inner is None or not inner.sender.email or facts.origin_of(site, inner.sender.email).word == "internal":
+    if inner is None or not inner.sender.email or facts.origin_of(site, inner.sender.email).word != "owner":
         return message
     return replace(message, sender=inner.sender, subject=inner.subject or message.subject, text=inner.body, quoted="")
 

@@ -137,7 +137,8 @@ class Visits:
         self, ticket: Ticket, said: Verdict, way: str, text: str, at: datetime, occasion: Heard | Ordered, by: str = ""
     ) -> Iterator[Decision]:
         record = {
-            "at": at.isoformat(), "way": way, "result": WORDS[said], "visitor": by or ticket.handler,
+            "at": at.isoformat(), "visit_at": at.isoformat(), "way": way, "satisfaction": WORDS[said],
+            "visitor": chinese(by or ticket.handler or ""),
             "person": ticket.requester.name, "text": text[:2000], "reason": reason(text) if said == "unsatisfied" else "",
         }  # fmt: skip
         effect = "visit:unsatisfied" if said == "unsatisfied" else "visit:satisfied"
@@ -170,7 +171,10 @@ class Visits:
         yield SetFields({"visit_attempts": tries}, rule="S1-9.3", why=f"第{len(days)}天回访未接通")
         if len(days) < self.attempts:
             return
-        record = {"at": at.isoformat(), "way": "电话", "result": WORDS["unreached"], "attempts": tries, "visitor": by}
+        record = {
+            "at": at.isoformat(), "visit_at": at.isoformat(), "way": "电话", "satisfaction": WORDS["unreached"],
+            "attempts": tries, "visitor": chinese(by),
+        }  # fmt: skip
         yield SetFields({"visit": "unreached"}, rule="S1-9.3", why=f"{len(days)}天均未联系上")
         yield Draw("visit_record", record, rule="S1-9.3", why="未联系上")
         yield DoneTask("visit", at, rule="S1-9.3")

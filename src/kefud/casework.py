@@ -229,7 +229,7 @@ class Casework:
         ticket, verdict = found
         if message.automatic:
             given = (d.Remark(f"收到自动回复({message.automatic}),未作处理", why=verdict.why),)
-            return [_Case(reading, ticket, Heard(now, message, Author("stranger")), given, disposition="append")]
+            return [_Case(reading, ticket, Heard(now, message, Author("stranger")), given, disposition="ignore")]
         may_answer = self._may_answer(reading)
         occasion = Heard(now, message, verdict.author, reading.channel, may_answer=may_answer)
         return [_Case(reading, ticket, occasion, disposition="append")]
@@ -303,7 +303,9 @@ class Casework:
             related = tickets.of_household(
                 tx, house=call.house or matter.house, phone=call.callee, email="", since=since, most=5
             )
-            open_ones = [r.number for r in related if r.status not in tickets.CLOSED]
+            visits = any(word in message.text for word in ("回访", "满意"))
+            waiting = [r for r in related if r.status in ("answered", "visiting")] if visits else []
+            open_ones = [r.number for r in waiting or related if r.status not in tickets.CLOSED]
             ids = list(tickets.ids_of_numbers(tx, open_ones[:1]).values())
         if not ids:
             return None
@@ -342,6 +344,9 @@ class Casework:
 
     def _draft(self, reading: Reading, matter: Sorted) -> Ticket:
         fields = dict(matter.ticket.fields)
+        owner = str(fields.pop("forwarded_from", ""))  # a colleague passed the owner's mail on (S0-3.4)
+        if owner and (reading.authenticated or self.trust_internal):
+            fields["reply_to"] = owner
         if reading.message.sender.email and reading.message.identity:
             fields.setdefault("reply_to", reading.message.sender.email)
         fields["verified_sender"] = self._known(reading)

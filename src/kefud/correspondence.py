@@ -97,26 +97,30 @@ class Correspondence:
         """Give new papers their numbers and their data, as they will be printed."""
         day = now.astimezone(self.zone).date()
         notices = [x for x in outcome.decisions if isinstance(x, d.Notice)]
-        made: list[Document] = []
-        for document in ticket.documents:
-            made.append(document if document.id else self._made(tx, document, ticket, notices, day, now))
+        numbered = ticket.changed(documents=tuple(self._numbered(tx, x, day) for x in ticket.documents))
+        made = [x if x.id else self._made(x, numbered, notices, now) for x in numbered.documents]
         return ticket.changed(documents=tuple(made))
 
-    def _made(
-        self, tx: Connection, document: Document, ticket: Ticket, notices: list[d.Notice], day: date, now: datetime
-    ) -> Document:
+    def _numbered(self, tx: Connection, document: Document, day: date) -> Document:
+        if document.id or document.number or document.form not in numbers.SERIES:
+            return document
+        return replace(document, number=numbers.form_number(tx, document.form, day))
+
+    def _made(self, document: Document, ticket: Ticket, notices: list[d.Notice], now: datetime) -> Document:
         number = document.number
-        if not number and document.form in numbers.SERIES:
-            number = numbers.form_number(tx, document.form, day)
         if document.form == "notice" and notices:
             data = self._notice(ticket, notices.pop(0), number, now)
         else:
-            extra = {**document.data, "number": number, "at": now, "signatures": self._signatures(ticket, now)}
+            notice = ticket.document("notice")
+            extra = {
+                "notice_number": notice.number if notice else "", **document.data, "number": number, "at": now,
+                "signatures": self._signatures(ticket, now),
+            }  # fmt: skip
             data = form_data(
                 document.form, ticket, self._site, self.site.timezone, extra, names=self._names,
                 view=self._view(ticket, "full"),
             )  # fmt: skip
-        return replace(document, number=number, data=_plain(data))
+        return replace(document, data=_plain(data))
 
     def _notice(self, ticket: Ticket, notice: d.Notice, number: str, now: datetime) -> dict[str, Any]:
         party = self._party(ticket, notice.to)

@@ -32,7 +32,7 @@ def differences(sample: dict[str, Any], produced: Produced, done: dict[str, Prod
     found = []
     if produced.disposition != expect["disposition"]:
         found.append(f"disposition: {produced.disposition} ({produced.reason}), expected {expect['disposition']}")
-    if "ack" in expect and produced.acknowledged != expect["ack"]:
+    if expect.get("ack") is not None and produced.acknowledged != expect["ack"]:
         found.append(f"ack: {produced.acknowledged}, expected {expect['ack']}")
     wanted = expect.get("tickets", [])
     if expect["disposition"] == "new" or wanted:

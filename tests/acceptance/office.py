@@ -107,7 +107,7 @@ def phone_pieces(content: bytes) -> list[bytes]:
             starts.append(index + 1)
     rows = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     rows = [r for r in rows if r.strip()]
-    head = next(i for i, r in enumerate(rows) if len(next(csv.reader(io.StringIO(r)), [])) > 2)
+    head = next((i for i, r in enumerate(rows) if _cells(r) > 2), 0)
     first = "".join(rows[: head + 1])
     bom = content[: len(content) - len(text.encode(encoding))]
     ending = "" if rows[-1].endswith("\n") else "\r\n"
@@ -115,9 +115,15 @@ def phone_pieces(content: bytes) -> list[bytes]:
     return [bom + first.encode(encoding), *pieces]
 
 
+def _cells(row: str) -> int:
+    """How many cells a row has with the separator that gives most."""
+    return max(len(next(csv.reader(io.StringIO(row), delimiter=mark), [])) for mark in ",;\t|")
+
+
 def _encoding(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+    for mark, name in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if content.startswith(mark):
+            return name
     for encoding in ("utf-8", "gb18030"):
         try:
             content.decode(encoding)

@@ -74,7 +74,7 @@ class Run:
         results = []
         with Office(self.loaded, clock=self.clock) as self.office:
             with self.office.db.write() as tx:
-                take_in(tx, self.context.get("open_tickets", []), self.clock(), self.loaded.site.timezone)
+                take_in(tx, self.context.get("open_tickets", []), self.clock(), self.loaded.site.timezone, self.loaded.site)
             for sample in items:
                 self.clock.move(datetime.fromisoformat(sample["received_at"]) + timedelta(seconds=5))
                 produced = self._feed(sample)

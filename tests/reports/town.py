@@ -93,7 +93,8 @@ class Town:
         start = at(when)
         self.now = start
         values: dict[str, Any] = {
-            "kind": kind, "category": "general", "house": "3-2-501", "subject": "事项", "summary": "事项内容", "text": "事项内容",
+            "kind": kind, "category": "general", "house": "3-2-501", "subject": "事项", "summary": "事项内容",
+            "text": "事项内容",
             "department": "cs_center", "handler": "cs_specialist" if kind in ("complaint", "repair") else "cs_clerk",
             "requester": Requester("何样板", "13800000201", "he@example.com"), "medium": "mail", "channel": "kefu",
         } | given  # fmt: skip
@@ -123,14 +124,28 @@ class Town:
 
     def finish(self, number: str, when: str) -> None:
         """Answered and closed at once: consultations, suggestions, praise."""
-        self.do(number, when, d.SetFields({"answer": "已答复"}), d.StopClock("reply", at(when)), d.Move("answered"), d.Move("closed"))
+        self.do(
+            number,
+            when,
+            d.SetFields({"answer": "已答复"}),
+            d.StopClock("reply", at(when)),
+            d.Move("answered"),
+            d.Move("closed"),
+        )
 
     def work(self, number: str, when: str, to: str) -> None:
         """Passed on by a notice, signed for, in work."""
         self.do(number, when, d.Notice(to), d.Move("assigned"), d.Move("acknowledged"), d.Move("in_progress"))
 
     def handle(self, number: str, when: str, cause: str = "老化", accepted: bool = True) -> None:
-        fields = {"result": "已处理", "inquiry": "已调查", "cause": cause, "solution": "已更换", "customer_talk": "已沟通", "done_by": "x"}
+        fields = {
+            "result": "已处理",
+            "inquiry": "已调查",
+            "cause": cause,
+            "solution": "已更换",
+            "customer_talk": "已沟通",
+            "done_by": "x",
+        }
         self.do(number, when, d.SetFields(fields), d.Move("handled"), d.Move("verified" if accepted else "in_progress"))
 
     def answer(self, number: str, when: str) -> None:
@@ -171,7 +186,7 @@ class Town:
         from kefud.store import letters
 
         with self.office.db.read() as tx:
-            return [x for x in reversed(letters.listed(tx, most=10_000)) if x["template"].startswith(template)]
+            return [x for x in reversed(letters.listed(tx, most=10_000)) if not template or x["template"] == template]
 
     def live_two_months(self) -> dict[str, str]:
         """Thirty matters of April and May; the figures in the tests are counted from this page by hand."""
@@ -184,7 +199,8 @@ class Town:
         for i, category in enumerate(("facility", "facility", "facility", "house_quality"), 1):  # four orders of the contractor
             number = n[f"r{i}"] = self.open(
                 f"4-{i + 1} 09:30", "repair", category=category, department="contractor", house="5-1-201",
-                fields={"contractor": "contractor-a", "place": "3号楼地下车库"}, clocks=[("resolve", f"4-{i + 8} 17:00", "S3-3.3.2")],
+                fields={"contractor": "contractor-a", "place": "3号楼地下车库"},
+                clocks=[("resolve", f"4-{i + 8} 17:00", "S3-3.3.2")],
             )  # fmt: skip
             self.work(number, f"4-{i + 1} 10:00", "contractor-a")
             if i == 2:  # the first acceptance fails

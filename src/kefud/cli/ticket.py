@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
+from kefud.compose import Press
+from kefud.correspondence import site_view
 from kefud.cli.common import as_json, by_role, cut, local, office, show, table
 from kefud.desk.ticket import Ticket, chinese
-from kefud.desk.view import ticket_json
+from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
+from kefud.shipped import shipped
 from kefud.store import tickets
 from kefud.wiring import Office
 
@@ -167,6 +170,29 @@ def _handling(name: str, text: str, arguments: tuple[str, ...]) -> click.Command
 
 for _name, (_text, _arguments) in HANDLING.items():
     ticket.add_command(_handling(_name, _text, _arguments))
+
+
+@ticket.command("print")
+@click.argument("number")
+@click.option("--form", default="opinion_form", show_default=True, help="Which form of the ticket; see `ticket show`.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Where to write the PDF (default: FORM-NUMBER.pdf here).")
+@click.pass_context
+def print_(ctx: click.Context, number: str, form: str, output: str | None) -> None:
+    """Print a form of a ticket as PDF, from what it said when it was made; other forms from what the ticket says now."""
+    with office(ctx) as found:
+        with found.db.read() as tx:
+            one = tickets.by_number(tx, number)
+        if one is None:
+            raise Usage(f"there is no ticket {number}")
+        press = Press([*found.loaded.templates, str(shipped("templates"))])
+        if form not in press.forms():
+            raise Usage(f'there is no form "{form}"; forms are {", ".join(press.forms())}')
+        document = one.document(form)
+        data = document.data if document and document.number else None
+        pdf = press.print(form, data or form_data(form, one, site_view(found.site), found.site.timezone, {"at": found.clock()}))
+    target = Path(output or f"{form}-{one.number}.pdf")
+    target.write_bytes(pdf)
+    click.echo(str(target))
 
 
 @ticket.command("import")

@@ -1,0 +1,109 @@
+"""Observers hear of every committed change, in order, over restarts and deaths, and cost nobody anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from plugins.estate import Estate
+
+from kefud.store.tickets import Ledger
+from kefud.testing import NOON, ticket
+from kefud.wiring import Office
+
+WRITES = """
+from pathlib import Path
+from kefud.api import DeliveryFailed, hookimpl
+
+class Writes:
+    name = "writes"
+    def __init__(self, home): self.home = home
+    def ticket_changed(self, ticket, change):
+        {trouble}
+        with (self.home / "heard").open("a") as file:
+            file.write(f"{{ticket.number}} {{change}}\\n")
+
+@hookimpl
+def register_observers(site):
+    return [Writes(Path(site.base))]
+"""
+
+
+def observed(home: Path, trouble: str = "pass", database: str = "") -> Estate:
+    estate = Estate(home, WRITES.format(trouble=trouble), observer=True, database=database)
+    estate.work()
+    return estate
+
+
+def heard(home: Path) -> list[str]:
+    file = home / "heard"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_every_change_is_heard_in_order_over_a_restart(tmp_path: Path) -> None:
+    estate = observed(tmp_path)
+    for building in (5, 6):
+        estate.put(building)
+        estate.work()
+    assert heard(tmp_path) == estate.history
+    assert any(line.endswith(" opened") for line in estate.history)
+
+
+def test_what_happened_before_it_was_enabled_is_not_told(tmp_path: Path) -> None:
+    estate = Estate(tmp_path, WRITES.format(trouble="pass"), observer=True)
+    text = estate.file.read_text("utf-8")
+    estate.file.write_text(text.replace('enabled = ["mine"]', "enabled = []"), "utf-8")
+    estate.put(5)
+    estate.work()
+    estate.file.write_text(text, "utf-8")
+    estate.work()
+    assert estate.history and heard(tmp_path) == []
+
+
+def test_an_observer_that_says_not_now_hears_it_later(tmp_path: Path) -> None:
+    estate = observed(tmp_path, 'if not (self.home / "up").exists(): raise DeliveryFailed("nobody there")')
+    estate.put(5)
+    for _ in range(5):
+        estate.work(minutes=20)
+    assert estate.history and heard(tmp_path) == []
+    (tmp_path / "up").touch()
+    estate.work(minutes=20)
+    assert heard(tmp_path) == estate.history
+
+
+@pytest.mark.parametrize("trouble", ['raise ValueError("odd")', "import os; os._exit(1)"])
+def test_a_change_that_breaks_the_observer_three_times_is_passed_over(trouble: str, tmp_path: Path) -> None:
+    estate = observed(tmp_path, f'if change == "opened":\n            {trouble}')
+    estate.put(5)
+    for _ in range(4):
+        estate.work(minutes=20)
+    assert [line for line in estate.history if not line.endswith(" opened")] == heard(tmp_path)
+
+
+@contextmanager
+def transaction(office: Office) -> Iterator[Ledger]:
+    with office.db.write() as tx:
+        ledger = Ledger(tx, NOON)
+        yield ledger
+        ledger.flush()
+
+
+def test_a_change_that_another_host_commits_late_is_heard(tmp_path: Path, database_url: str) -> None:
+    """On PostgreSQL a smaller number may become visible after a larger one."""
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has one writer at a time")
+    estate = observed(tmp_path, database=database_url)
+    with estate.open() as office, estate.open() as other:
+        with transaction(office) as ledger:
+            one, two = (ledger.create(ticket(number=f"KF20260304-000{n}")) for n in (1, 2))
+        with transaction(office) as slow:
+            slow.history(one.id, "program", "slow")
+            slow.flush()
+            with transaction(other) as quick:
+                quick.history(two.id, "program", "quick")
+            other.run_once()
+            assert heard(tmp_path) == ["KF20260304-0002 quick"]
+        other.run_once()
+    assert heard(tmp_path) == ["KF20260304-0002 quick", "KF20260304-0001 slow"]
