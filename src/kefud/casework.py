@@ -67,7 +67,7 @@ class Casework:
         *,
         clock: Callable[[], datetime],
         nonce: Callable[[], str],
-        transports: Mapping[str, str] | None = None,
+        can_print: bool = False,
         trust_internal: bool = False,
     ) -> None:
         self.db = db
@@ -82,7 +82,7 @@ class Casework:
         """Takes a mail that answers a letter of no ticket (a digest); why it needs none, "" where it is no such answer."""
         self._transcripts: list[tuple[int, str]] = []
         self._letters = Correspondence(
-            site, composer, keys=self._token_keys, nonce=nonce, transports=transports or {}
+            site, composer, keys=self._token_keys, nonce=nonce, can_print=can_print
         )
 
     def token_keys(self) -> tuple[bytes, ...]:

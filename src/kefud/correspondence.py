@@ -60,14 +60,14 @@ class Correspondence:
         *,
         keys: Callable[[], tuple[bytes, ...]],
         nonce: Callable[[], str],
-        transports: Mapping[str, str],
+        can_print: bool = False,
     ) -> None:
         self.site = site
         self.composer = composer
         self.zone = ZoneInfo(site.timezone)
         self._keys = keys
         self._nonce = nonce
-        self._transports = transports
+        self._can_print = can_print
         self._domain = site.outgoing.address.rpartition("@")[2] or "localhost"
         self._site = site_view(site)
         self._plain_site = Plain(plain("", {"site": self._site})["site"])
@@ -293,6 +293,7 @@ class Correspondence:
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
         draft = self.composer.write(template, context)
+        hold = hold or self._nowhere(recipient, copies)
         blocked = "" if hold else self._blocked(draft.text, ticket, audience, template, mask, data)
         effects = ["outgoing_blocked"] if blocked else []
         in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers)
@@ -316,6 +317,12 @@ class Correspondence:
                 {"template": template, "reason": blocked, "text": draft.text, "to": recipient.name}, now,
             )  # fmt: skip
         return effects
+
+    def _nowhere(self, recipient: _Recipient, copies: Sequence[str]) -> str:
+        """Why a letter cannot leave at all: nobody's address, and nothing to print it."""
+        if recipient.address or copies or self._can_print:
+            return ""
+        return f"{recipient.name}没有登记邮箱,也没有启用打印;请在配置中补充地址,或启用 print_folder 后放行"
 
     def _blocked(
         self, text: str, ticket: Ticket, audience: str, template: str, mask: bool, data: Mapping[str, Any]

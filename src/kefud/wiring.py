@@ -246,6 +246,7 @@ class Office:
             service = self.loaded.config.service
             self._casework = Casework(
                 self.db, self.site, self.composer, judge, clock=self.clock, nonce=self._nonce,
+                can_print=any(MEDIUM_OF_PLUGIN.get(t.plugin) == "print" for t in self.transports()),
                 trust_internal=service.trust_internal_mail,
             )  # fmt: skip
             self._casework.answered = lambda reading: self.signing.answered(reading)

@@ -175,3 +175,10 @@ def test_a_mail_that_nobody_can_read_does_not_hold_up_the_others(office: Line) -
 
         counts = arrivals.counts(tx)
     assert counts.get("received", 0) == 0 and sum(counts.values()) == 3
+
+
+def test_a_letter_to_nobody_waits_and_says_what_is_missing(office: Line) -> None:
+    office.put(mail("请问物业费的收费标准是多少?5-1-201 何样板 13800000201"))
+    office.work()
+    waiting = [x for x in office.letters if x["recipient"] == "finance"]
+    assert waiting and all(x["status"] == "held" and "没有登记邮箱" in x["hold"] for x in waiting)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from plugins.estate import Estate
+from estate import Estate
 
 from kefud.cli import kefud
-from kefud.testing import mail
 
 BROKEN = {
     "broken import": ("import no_such_module\n", "No module named 'no_such_module'"),
@@ -41,6 +40,15 @@ BROKEN = {
 }
 
 
+FEW = '[rules]\norder = ["sorting", "routing", "deadlines", "notices", "acknowledge"{}]\n'
+
+
+def broken(home: Path, code: str, more: str = FEW.format(', "mine"')) -> Estate:
+    estate = Estate(home, more)
+    estate.plugin("mine", code)
+    return estate
+
+
 def named(file: Path, *command: str) -> tuple[int, str]:
     done = CliRunner().invoke(kefud, ["-c", str(file), *command])
     return done.exit_code, done.output
@@ -48,7 +56,7 @@ def named(file: Path, *command: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
 def test_it_is_named_with_the_reason_and_what_to_do(code: str, reason: str, tmp_path: Path) -> None:
-    status, said = named(Estate(tmp_path, code).file, "check")
+    status, said = named(broken(tmp_path, code).file, "check")
     [line] = [x for x in said.splitlines() if "plugin mine" in x and reason in x]
     assert status == 78 and "Traceback" not in said
     if reason.startswith(("No module", "ends the process")):
@@ -58,7 +66,7 @@ def test_it_is_named_with_the_reason_and_what_to_do(code: str, reason: str, tmp_
 @pytest.mark.parametrize("kind", ["broken import", "end of the process"])
 def test_the_list_names_it_too(kind: str, tmp_path: Path) -> None:
     code, reason = BROKEN[kind]
-    status, said = named(Estate(tmp_path, code).file, "plugin", "list")
+    status, said = named(broken(tmp_path, code).file, "plugin", "list")
     [line] = [x for x in said.splitlines() if x.startswith("mine ")]
     assert status == 0 and reason in line and line.split()[1] == "yes"
 
@@ -66,8 +74,8 @@ def test_the_list_names_it_too(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["broken import", "end of the process", "wrong return type"])
 def test_tickets_are_made_all_the_same_and_status_tells(kind: str, tmp_path: Path) -> None:
     code, reason = BROKEN[kind]
-    estate = Estate(tmp_path, code)
-    estate.put(5)
+    estate = broken(tmp_path, code)
+    estate.put("5号楼1单元201厨房水龙头坏了,请派人来修。")
     estate.work()
     [ticket] = estate.tickets
     assert (ticket.kind, ticket.handler) == ("repair", "cs_specialist")
@@ -77,17 +85,13 @@ def test_tickets_are_made_all_the_same_and_status_tells(kind: str, tmp_path: Pat
 
 
 def test_a_plugin_that_is_named_but_nowhere_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
-    file = Estate(tmp_path, "").file
-    file.write_text(file.read_text("utf-8").replace('"mine"]', '"mein"]'), "utf-8")
-    status, said = named(file, "check")
+    status, said = named(Estate(tmp_path, FEW.format(', "mein"')).file, "check")
     assert status == 78 and 'rules.order: there is no plugin "mein"' in said
 
 
 def test_a_channel_that_cannot_be_made_is_named_and_the_others_go_on(tmp_path: Path) -> None:
-    estate = Estate(tmp_path, BROKEN["broken import"][0])
-    text = estate.file.read_text("utf-8").replace(', "mine"]', "]")
-    estate.file.write_text(text + '[[channel]]\nid = "odd"\nplugin = "mine"\n', "utf-8")
-    (tmp_path / "mail" / "new" / "1.a").write_bytes(mail())
+    estate = broken(tmp_path, BROKEN["broken import"][0], FEW.format("") + '[[channel]]\nid = "odd"\nplugin = "mine"\n')
+    estate.put("路灯不亮")
     estate.work()
     assert len(estate.tickets) == 1
     odd = json.loads(named(estate.file, "status", "--json")[1])["channels"][1]

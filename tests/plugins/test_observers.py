@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from plugins.estate import Estate
+from estate import Estate
 
 from kefud.store.tickets import Ledger
 from kefud.testing import NOON, ticket
@@ -31,10 +31,18 @@ def register_observers(site):
 """
 
 
-def observed(home: Path, trouble: str = "pass", database: str = "") -> Estate:
-    estate = Estate(home, WRITES.format(trouble=trouble), observer=True, database=database)
+ON = '[observers]\nenabled = ["mine"]\n'
+
+
+def observed(home: Path, trouble: str = "pass", database: str = "", more: str = ON) -> Estate:
+    estate = Estate(home, more, service=f'database = "{database}"')
+    estate.plugin("mine", WRITES.format(trouble=trouble))
     estate.work()
     return estate
+
+
+def put(estate: Estate, building: int) -> None:
+    estate.put(f"{building}号楼1单元201厨房水龙头坏了,请派人来修。", sender=f"owner{building}@example.com")
 
 
 def heard(home: Path) -> list[str]:
@@ -45,26 +53,24 @@ def heard(home: Path) -> list[str]:
 def test_every_change_is_heard_in_order_over_a_restart(tmp_path: Path) -> None:
     estate = observed(tmp_path)
     for building in (5, 6):
-        estate.put(building)
+        put(estate, building)
         estate.work()
     assert heard(tmp_path) == estate.history
     assert any(line.endswith(" opened") for line in estate.history)
 
 
 def test_what_happened_before_it_was_enabled_is_not_told(tmp_path: Path) -> None:
-    estate = Estate(tmp_path, WRITES.format(trouble="pass"), observer=True)
-    text = estate.file.read_text("utf-8")
-    estate.file.write_text(text.replace('enabled = ["mine"]', "enabled = []"), "utf-8")
-    estate.put(5)
+    estate = observed(tmp_path, more="")
+    put(estate, 5)
     estate.work()
-    estate.file.write_text(text, "utf-8")
+    estate.configure(ON)
     estate.work()
     assert estate.history and heard(tmp_path) == []
 
 
 def test_an_observer_that_says_not_now_hears_it_later(tmp_path: Path) -> None:
     estate = observed(tmp_path, 'if not (self.home / "up").exists(): raise DeliveryFailed("nobody there")')
-    estate.put(5)
+    put(estate, 5)
     for _ in range(5):
         estate.work(minutes=20)
     assert estate.history and heard(tmp_path) == []
@@ -76,7 +82,7 @@ def test_an_observer_that_says_not_now_hears_it_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("trouble", ['raise ValueError("odd")', "import os; os._exit(1)"])
 def test_a_change_that_breaks_the_observer_three_times_is_passed_over(trouble: str, tmp_path: Path) -> None:
     estate = observed(tmp_path, f'if change == "opened":\n            {trouble}')
-    estate.put(5)
+    put(estate, 5)
     for _ in range(4):
         estate.work(minutes=20)
     assert [line for line in estate.history if not line.endswith(" opened")] == heard(tmp_path)

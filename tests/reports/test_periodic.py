@@ -118,6 +118,14 @@ def test_after_a_long_silence_only_the_last_is_made(tmp_path):
     assert [m.period for m in town.made("weekly")] == ["2025-W16"]
 
 
+def test_nobody_is_invited_to_a_meeting_that_is_over(tmp_path):
+    town = Town(tmp_path)
+    town.periodic().step()
+    town.now = at("4-28 09:00")
+    town.periodic().step()
+    assert len(town.made("meeting")) == 1 and town.letters("reports/meeting") == []
+
+
 def test_a_clock_that_jumps_back_makes_nothing_twice(tmp_path):
     town = Town(tmp_path)
     town.periodic().step()

@@ -8,6 +8,7 @@ from reports.town import Town, at
 
 from kefud.cli import kefud
 from kefud.cli.report import FORMATS, NAMES
+from kefud.errors import Usage
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_a_terminal_gets_text(town):
     "arguments", [("daily", "--date", "tomorrow"), ("monthly", "--date", "2025"), ("ledger", "-o", "x.doc")]
 )
 def test_a_wrong_period_or_ending_is_one_sentence(town, arguments):
-    assert "Error" not in run(town, "report", *arguments).output
+    assert isinstance(run(town, "report", *arguments).exception, Usage)
 
 
 def test_a_meeting_decides_by_command(town):
@@ -85,3 +86,8 @@ def test_a_meeting_decides_by_command(town):
     assert signed.exit_code == 0, signed.output + str(signed.exception)
     assert json.loads(signed.stdout)["orders"] == {number: "周五前完成"}
     assert [t.kind for t in town.ticket(number).tasks] == ["order"]
+
+
+def test_a_bare_read_mark_does_not_sign_the_week(town):
+    refused = run(town, "sign", "weekly", "--date", "2025-W18", "--text", "已阅")
+    assert refused.exit_code and "指导意见" in str(refused.exception)

@@ -13,7 +13,7 @@ import click
 
 from kefud.cli.common import as_json, office, show
 from kefud.errors import Usage
-from kefud.reports import SignOff
+from kefud.reports import SignOff, read_sign_off
 from kefud.wiring import Office
 
 SIGNED: dict[str, tuple[str, str]] = {
@@ -49,7 +49,7 @@ def _signer(name: str, role: str, text: str) -> click.Command:
         important: tuple[str, ...],
         as_json: bool,
     ) -> None:
-        said = SignOff(True, text.strip(), _orders(orders), tuple(n.strip().upper() for n in important))
+        said = _said(text, _orders(orders), tuple(n.strip().upper() for n in important))
         with office(ctx) as found:
             signed, refused = found.signing.sign(INSIDE.get(name, name), _period(found, period), role, said)
         if as_json:
@@ -65,6 +65,12 @@ def _signer(name: str, role: str, text: str) -> click.Command:
 
     command.__doc__ = text
     return click.command(name)(command)
+
+
+def _said(text: str, orders: dict[str, str], important: tuple[str, ...]) -> SignOff:
+    """The text read like a mail, with the orders and marks of the options."""
+    read = read_sign_off(text)
+    return SignOff(True, read.text, {**read.orders, **orders}, tuple(dict.fromkeys((*read.important, *important))))
 
 
 def _orders(given: tuple[str, ...]) -> dict[str, str]:

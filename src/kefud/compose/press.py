@@ -32,6 +32,9 @@ FONT_DIRECTORIES = (
 )  # fmt: skip
 """Where Debian, Arch and Fedora put the fonts; [service] may name others. A whole system scan would cost a second."""
 
+SHORT = 6_000
+"""Characters of data up to which a paper is first tried as a single page."""
+
 LONGEST_TEXT = 20_000
 LONGEST_WORD = 12
 MOST_ROWS = 2_000
@@ -40,6 +43,7 @@ DEEPEST = 8
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[0-9A-Za-z_]{21,}|[!-/:-@\[-`{-~]{13,}|[!-~]{61,}")
+_PAGES = re.compile(rb"/Count (\d+)")
 _PACKAGE = re.compile(r"""["']\s*@""")
 
 
@@ -63,7 +67,15 @@ class Press:
         if typst is None:
             raise PressFault("typst is not installed, no paper can be printed; run: pip install 'kefud[pdf]'")
         compiler, sources = self._compiler(form)
-        filled: Any = {**sources, "data.json": json.dumps(printable(data)).encode("ascii")}
+        said = printable(data)
+        short = len(json.dumps(said, ensure_ascii=False)) < SHORT
+        pdf = self._compiled(form, compiler, sources, {**said, "one_page": short})
+        if short and max(map(int, _PAGES.findall(pdf)), default=1) > 1:
+            pdf = self._compiled(form, compiler, sources, said)
+        return pdf
+
+    def _compiled(self, form: str, compiler: typst.Compiler, sources: Mapping[str, bytes], said: Mapping[str, Any]) -> bytes:
+        filled: Any = {**sources, "data.json": json.dumps(said).encode("ascii")}
         try:
             pdf, warnings = compiler.compile_with_warnings(input=filled, format="pdf", timestamp=0, pdf_tags=False)
         except typst.TypstError as error:

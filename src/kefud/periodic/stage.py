@@ -145,7 +145,9 @@ class Periodic:
     def _letters(self, tx: Connection, slot: Slot, data: Data, now: datetime) -> list[str]:
         if slot.kind == "knowledge":
             return self._knowledge(tx, data, now)
-        if data.get("off") or (slot.kind == "spot-check" and not data["rows"]):
+        held = slot.at + timedelta(days=self.reporter.settings.meeting_lead_days + 1)
+        past = slot.kind == "meeting" and held < now
+        if data.get("off") or past or (slot.kind == "spot-check" and not data["rows"]):
             return []
         told = []
         for role in self.reporter.settings.told(slot.kind):
