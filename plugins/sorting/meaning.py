@@ -214,6 +214,10 @@ class _Weighing:
             scores = {category: score for category, score in scores.items() if category in IN_DANGER} or {"facility": 3.0}
         if scores.get("design", 0.0) >= 7:
             scores["design"] += 4.0
+        if scores.get("design", 0.0) >= 18 and "house_quality" in scores:
+            scores["house_quality"] *= 0.6  # who says so often that it was drawn so means the drawing
+        if scores.get("sales_policy", 0.0) >= 9 and "sales_service" in scores:
+            scores["sales_service"] *= 0.5
         if scores.get("attitude", 0.0) >= 6 and found.scores["complaint"] >= 4 and self._blamed():
             for errand in ERRANDS:
                 if errand in scores:

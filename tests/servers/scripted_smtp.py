@@ -84,6 +84,7 @@ class ScriptedSmtp:
         starttls: bool = False,
         refuse: dict[str, str] | None = None,
         password: str = "",
+        port: int = 0,
         **script: Script,
     ) -> None:
         self.can = can
@@ -96,7 +97,7 @@ class ScriptedSmtp:
         self.received: list[bytes] = []
         self.in_clear: list[bytes] = []
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
 
