@@ -41,10 +41,10 @@ class Estate:
     def open(self) -> Office:
         return Office(load(self.file), clock=lambda: self.now)
 
-    def put(self, text: str, sender: str = "owner@example.com", **headers: Any) -> bytes:
+    def put(self, text: str, sender: str = "owner@example.com", subject: str = "来信", **more: Any) -> bytes:
         """A mail as our own server would have put it there just now."""
         self._count += 1
-        content = mail(text, sender=sender, date=self.now, **headers)
+        content = mail(text, sender=sender, subject=subject, date=self.now, **more)
         place = self.home / "mail" / "new" / f"{int(self.now.timestamp())}.{self._count}"
         place.write_bytes(content)
         return content

@@ -88,6 +88,9 @@ class Orders:
             "classify": self._classify,
             "withdraw": self._withdraw,
             "done": self._done,
+            "release": self._release,
+            "respond": self._respond,
+            "contribute": self._contribute,
         }
 
     def carry_out(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
@@ -139,6 +142,23 @@ class Orders:
         elif ticket.origin != "anonymous":
             yield from _said(ticket, order.at, why)
         yield from self._to_answered(ticket, order, why)
+
+    def _respond(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        """Somebody spoke with the customer; the matter goes on."""
+        why = f"{chinese(order.by)}已联系顾客"
+        for name in ("first_response", "callback"):
+            running = ticket.deadline(name)
+            if running and running.open:
+                yield StopClock(name, order.at, rule=running.rule, why=why)
+        yield from _done(ticket, order.at, "callback", "respond")
+        yield Remark(f"{why}:{order.text}" if order.text else why, rule="S4-4.1.1")
+
+    def _contribute(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        department, text = _text(order, "department", text=False), _text(order, "text")
+        if department not in ticket.joint or not text:
+            yield Refuse(f"请写明协同部门({'、'.join(map(chinese, ticket.joint)) or '无'})和意见", rule="S0-4.2.2")
+            return
+        yield from self.departments.contribute(ticket, department, text, Answer())
 
     def _to_answered(self, ticket: Ticket, order: Ordered, why: str) -> Iterator[Decision]:
         if _all_contributed(ticket):

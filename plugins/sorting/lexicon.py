@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from kefud.api import fold
@@ -93,7 +94,10 @@ class Lexicon:
             word = Word(group, group.partition(".")[0], weight, tail)
             for head in _longest_first(first):
                 heads.setdefault(head[:2], {}).setdefault(len(head), {}).setdefault(head, []).append(word)
-        self._heads = {key: tuple(lengths.items()) for key, lengths in heads.items()}
+        self._heads = {
+            key: tuple((length, {head: _Entry(words) for head, words in found.items()}) for length, found in lengths.items())
+            for key, lengths in heads.items()
+        }
         self._singles = frozenset(key for key in heads if len(key) == 1)
 
     def read(self, text: str) -> Reading:
@@ -110,28 +114,40 @@ class Lexicon:
                 for length, words in lengths:
                     head = text[at : at + length]
                     if head in words:
-                        _add(found, words[head], text, at, at + length, sentence_ends)
+                        words[head].find(found, text, at, at + length, sentence_ends)
         for character in self._singles.intersection(text):
             ((_, words),) = self._heads[character]
             for match in re.finditer(re.escape(character), text):
-                _add(found, words[character], text, match.start(), match.end(), sentence_ends)
+                words[character].find(found, text, match.start(), match.end(), sentence_ends)
         return found
 
 
-def _add(found: list[Hit], words: list[Word], text: str, at: int, end: int, sentence_ends: list[int]) -> None:
-    for word in words:
-        if not word.tail:
+class _Entry:
+    """The words that begin with one head, and what any of those with a gap must find after it."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.plain = tuple(word for word in words if not word.tail)
+        self.gapped = tuple(word for word in words if word.tail)
+        nexts = {word.tail[0].pattern for word in self.gapped}
+        self.gate = re.compile("|".join(sorted(nexts))) if nexts else None
+
+    def find(self, found: list[Hit], text: str, at: int, end: int, sentence_ends: list[int]) -> None:
+        for word in self.plain:
             found.append(Hit(word, at, end, ((at, end),), end - at))
-        elif spans := _follow(text, end, word.tail, sentence_ends):
-            length = end - at + sum(b - a for a, b in spans)
-            found.append(Hit(word, at, spans[-1][1], ((at, end), *spans), length))
+        if self.gate is None:
+            return
+        following = bisect_left(sentence_ends, end)
+        limit = sentence_ends[following] if following < len(sentence_ends) else len(text)
+        if not self.gate.search(text, end, min(end + GAP + LONGEST_TAIL, limit)):
+            return
+        for word in self.gapped:
+            spans = _follow(text, end, word.tail, limit)
+            if spans:
+                length = end - at + sum(b - a for a, b in spans)
+                found.append(Hit(word, at, spans[-1][1], ((at, end), *spans), length))
 
 
-def _follow(
-    text: str, end: int, tail: tuple[re.Pattern[str], ...], sentence_ends: list[int]
-) -> tuple[tuple[int, int], ...]:
-    following = bisect_left(sentence_ends, end)
-    limit = sentence_ends[following] if following < len(sentence_ends) else len(text)
+def _follow(text: str, end: int, tail: tuple[re.Pattern[str], ...], limit: int) -> tuple[tuple[int, int], ...]:
     spans = []
     for part in tail:
         match = part.search(text, end, min(end + GAP + LONGEST_TAIL, limit))
@@ -151,20 +167,26 @@ def _longest(found: list[Hit], size: int) -> Iterator[Hit]:
         yield from _longest_of(hits, size) if len(hits) > 1 else hits
 
 
+_length_of = attrgetter("length")
+_FILLED = tuple(bytes((length,)) * 256 for length in range(256))
+
+
 def _longest_of(hits: list[Hit], size: int) -> Iterator[Hit]:
-    places = [0] * size
-    for _, _, _, spans, length in hits:
+    places = bytearray(size)
+    for _, _, _, spans, length in sorted(hits, key=_length_of):
         for start, end in spans:
-            for place in range(start, end):
-                if places[place] < length:
-                    places[place] = length
+            places[start:end] = _FILLED[min(length, 255)][: end - start]
     seen = set()
     for hit in hits:
         word, at, to, spans, length = hit
         key = (word.group, at, to)
-        if key not in seen and any(min(places[start:end]) <= length for start, end in spans):
-            seen.add(key)
-            yield hit
+        if key in seen:
+            continue
+        for start, end in spans:
+            if places[start] <= length or min(places[start:end]) <= length:
+                seen.add(key)
+                yield hit
+                break
 
 
 def _entries(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, float, str]]:

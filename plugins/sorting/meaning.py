@@ -12,18 +12,27 @@ from dataclasses import dataclass, field
 
 from kefud.api import number
 
+from .examples import Examples, signs
 from .lexicon import Hit, Lexicon, Reading
 
 CATEGORY_ORDER = (
     "vacant_house", "attitude", "safety", "house_quality", "design", "environment", "facility", "personalisation",
     "certificate", "utility_fee", "leasing", "fees", "handover", "sales_service", "sales_policy", "activity", "general",
 )  # fmt: skip
-WRONGS = ("environment", "safety", "attitude", "sales_service")
+WRONGS = ("environment", "safety", "attitude", "sales_service", "design")
 """Categories in which telling what is the case is already blaming."""
+THINGS = ("house_quality", "facility")
+"""Categories in which telling of a thing, and asking nothing, reports that it is not as it should be."""
+UNSURE = 6.0
+"""Below this weight of its words a category is helped by examples."""
+OWN, TRUSTED, NEAR = 0.7, 3.5, 0.5
+"""What the verdict of the words counts for by itself, how far examples may outweigh it, and what leaves it in doubt."""
 PLAN_ORDER = ("fire", "gas", "lift_entrapment", "water_leak", "power", "injury")
 IN_DANGER = ("safety", "facility", "house_quality", "environment", "attitude")
 """Categories an emergency may have; a gas company's number or a fee beside it says nothing."""
-ERRANDS = ("fees", "leasing", "certificate", "utility_fee", "handover", "activity", "personalisation", "sales_policy", "general")
+ERRANDS = (
+    "fees", "leasing", "certificate", "utility_fee", "handover", "activity", "personalisation", "sales_policy", "general",
+)  # fmt: skip
 """What somebody came for when the manners of staff spoilt it."""
 ASSERTED = ("complaint", "repair")
 DENIALS = ("anonymous", "confidential", "chase", "late")
@@ -48,6 +57,7 @@ class Meaning:
     urgency: str = "normal"
     plans: tuple[str, ...] = ()
     marks: frozenset[str] = frozenset()
+    other: str = ""
     accused: str = ""
     praised: str = ""
     topics: frozenset[str] = frozenset()
@@ -71,19 +81,21 @@ class Meaning:
 class Examiner:
     """Weighs readings of a lexicon."""
 
-    def __init__(self, lexicon: Lexicon, households: int = 3) -> None:
+    def __init__(self, lexicon: Lexicon, households: int = 3, examples: Examples | None = None) -> None:
         self.lexicon = lexicon
         self.households = households
+        self.examples = examples or Examples({})
 
     def examine(self, text: str, subject_end: int = 0) -> Meaning:
         """The meaning of a folded text whose first ``subject_end`` characters are the subject line."""
         reading = self.lexicon.read(text)
-        return _Weighing(reading, subject_end, self.households).result()
+        return _Weighing(reading, subject_end, self.households, self.examples).result()
 
 
 class _Weighing:
-    def __init__(self, reading: Reading, subject_end: int, households: int) -> None:
+    def __init__(self, reading: Reading, subject_end: int, households: int, examples: Examples) -> None:
         self.reading = reading
+        self.examples = examples
         self.subject_end = subject_end
         self.households = households
         self._negators: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -159,8 +171,10 @@ class _Weighing:
         )
         found.scores = self._kinds(found)
         found.categories = self._categories(found, plans)
-        found.category = self._best_category(found)
+        found.category = self._best_category(found, plans)
         found.kind = self._best_kind(found, plans)
+        if not plans:
+            self._compare(found)
         found.plans = tuple(p for p in PLAN_ORDER if p in plans) if found.kind != "praise" else ()
         found.urgency = self._urgency(found, dangers)
         found.accused, found.praised = self._parties(found)
@@ -210,8 +224,12 @@ class _Weighing:
             extra = {"lift_entrapment": "facility", "water_leak": "", "power": "safety"}.get(plan, "safety")
             if extra:
                 scores[extra] = scores.get(extra, 0.0) + 6.0
+        if scores.get("personalisation", 0.0) >= 7 and not found.broken and "house_quality" in scores:
+            scores["house_quality"] *= 0.5  # what is to be changed, not what is wrong
         if plans:
             scores = {category: score for category, score in scores.items() if category in IN_DANGER} or {"facility": 3.0}
+            if len(scores) > 1:
+                scores.pop("environment", None)
         if scores.get("design", 0.0) >= 7:
             scores["design"] += 4.0
         if scores.get("design", 0.0) >= 18 and "house_quality" in scores:
@@ -240,7 +258,37 @@ class _Weighing:
             if other in scores:
                 scores[other] *= 0.6
 
-    def _best_category(self, found: Meaning) -> str:
+    def _compare(self, found: Meaning) -> None:
+        """Correct a kind that rests on few words by what similar examples were; note the other kind where it is near."""
+        strongest = max(found.scores.values(), default=0.0)
+        if min(strongest, 5.0) + OWN >= TRUSTED + NEAR:
+            return  # so many words cannot be outweighed
+        like = self.examples.kinds.weigh(signs(self.reading.text))
+        denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
+        if not like or (denied and not strongest):
+            return
+        sure = found.category == "design" and found.categories["design"] >= 14
+        said = 5.5 if sure else strongest + OWN
+        most = max(like.values())
+        like = {kind: max(weight, most - TRUSTED) for kind, weight in like.items()}
+        like[found.kind] = like.get(found.kind, most - TRUSTED) + said
+        first, second = sorted(like, key=lambda kind: -like[kind])[:2]
+        found.kind = first
+        if found.category == "general" and first != "consultation":
+            found.category = self._likely_category(found)
+        found.other = second if like[first] - like[second] < NEAR else ""
+
+    def _likely_category(self, found: Meaning) -> str:
+        """For an opinion or a defect that no word places: the category of similar examples, if any."""
+        likely = max(found.categories, key=lambda name: found.categories[name], default="general")
+        return likely if found.categories.get(likely, 0.0) >= 0.7 else "general"
+
+    def _best_category(self, found: Meaning, plans: dict[str, float]) -> str:
+        if not plans and max(found.categories.values(), default=0.0) < UNSURE:
+            for category, like in self.examples.categories.weigh(signs(self.reading.text)).items():
+                have = found.categories.get(category, 0.0)
+                if like > 0 or have:
+                    found.categories[category] = max(have + max(like, -1.5), min(have, 2.0))
         ranked = sorted(found.categories.items(), key=lambda item: (-item[1], CATEGORY_ORDER.index(item[0])))
         return ranked[0][0] if ranked and ranked[0][1] >= 2 else "general"
 
@@ -279,7 +327,11 @@ class _Weighing:
             return "repair"
         if found.scores["suggestion"] >= 1.5:
             return "suggestion"
-        return "complaint" if found.category in WRONGS else "consultation"
+        if found.category in WRONGS or found.bad:
+            return "complaint"
+        said = found.scores["consultation"] or self.reading.of("state.broken")  # asked, or told that nothing is broken
+        told = found.category in THINGS and found.weight >= 4 and not said
+        return "repair" if told else "consultation"
 
     def _kind_of_emergency(self, found: Meaning, plans: dict[str, float]) -> str:
         blame, broken = found.scores["complaint"], found.scores["repair"]

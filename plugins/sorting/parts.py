@@ -129,13 +129,17 @@ def _grouped(
 ) -> list[str]:
     """The texts of the matters: pieces without a matter of their own go with the one before."""
     groups: list[tuple[str, tuple[str, str, str]]] = []
+    unclear = ""  # an item before the first matter that is none by itself: its words stay with that matter
     for piece in pieces:
         words = text[piece.start : piece.end]
         key = _key(words, piece, examine, houses)
         if key is None:
             if groups:
                 groups[-1] = (groups[-1][0] + words, groups[-1][1])
+            elif piece.item:
+                unclear += words
             continue
+        words, unclear = unclear + words, ""
         same = next((i for i, (_, k) in enumerate(groups) if _alike(k, key)), None)
         if same is None:
             groups.append((words, key))
@@ -149,7 +153,8 @@ def _key(
 ) -> tuple[str, str, str] | None:
     """Kind, category and house of a piece, None where it is no matter of its own."""
     found = examine(words)
-    strong = piece.item and max(found.scores.values(), default=0) >= 4 and found.weight > 0
+    clear = max(found.scores.values(), default=0) >= 4 or found.broken >= 2
+    strong = piece.item and clear and found.weight > 0
     enough = found.has_kind and (found.weight >= 3 or bool(found.topics) or found.kind == "praise" or strong)
     if not piece.item:
         told = len(words.strip()) >= 12 and max(found.scores.values()) >= 3

@@ -36,6 +36,7 @@ from kefud.api import (
 )  # fmt: skip
 
 from . import facts, parts
+from .examples import Examples
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
 
@@ -44,6 +45,8 @@ PASSING_ON = ("internal", "design", "engineering", "legal", "finance", "leasing"
 DEPARTMENTS = ("sales", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 THREATS = ("press", "authority", "court")
 IMPORTANT = (*THREATS, "violence", "structure", "injury", "compensation", "refusal", "group", "major")
+POSSIBLE = ("consultation", "suggestion", "complaint", "repair")
+"""Kinds that may be in doubt."""
 DISPUTES = {"compensation": "dispute:compensation", "refusal": "dispute:refusal", "court": "dispute:lawsuit"}
 
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
@@ -78,7 +81,12 @@ class Sorting:
         self.box_days = _weekdays(settings.get("box_days", ("tue", "thu", "sat")))
         self.confidence = float(settings.get("ocr_confidence", 0.9))
         self.within = timedelta(days=int(settings.get("agreed_within_days", 60)))
-        self.examiner = Examiner(Lexicon(_merged(tables, settings.get("words", {}))), int(settings.get("households", 3)))
+        shown = tomllib.loads((Path(__file__).parent / "examples.toml").read_text("utf-8"))
+        self.examiner = Examiner(
+            Lexicon(_merged(tables, settings.get("words", {}))),
+            int(settings.get("households", 3)),
+            Examples(_merged(shown, settings.get("examples", {}))),
+        )
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         if isinstance(occasion, Arrived):
@@ -101,7 +109,7 @@ class Sorting:
         origin = facts.origin_of(self.site, message.sender.email)
         subject = "" if message.call else bare_subject(message.subject)
         contact = facts.contact_of(message, f"{subject}\n{said}" if subject else said, self.site, origin)
-        names = _names(contact, self.site)
+        names = _names(message, contact, self.site)
         matters = self._matters(message, said, origin, contact, names)
         if message is not occasion.message:
             yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
@@ -231,7 +239,8 @@ class _Sheet:
             defect = found.broken >= 2 and found.category in ("house_quality", "facility", "safety")
             announced = re.search(r"通知|通告|公告", self.subject) or re.search(r"定于|通知业主", self.said)
             return "repair" if defect and not announced and found.category != "personalisation" else "liaison"
-        if found.kind == "consultation" and scores["consultation"] < 4 and self._came_as_complaint():
+        unclear = found.kind == "consultation" and scores["consultation"] < 4
+        if (unclear or max(scores.values(), default=0.0) < 1.5) and self._came_as_complaint():
             return "complaint"
         return found.kind
 
@@ -352,6 +361,8 @@ class _Sheet:
         if found.insults:
             self.effects.append("calm_template")
             self.fields["insults"] = True
+        if found.other in POSSIBLE and kind == found.kind and kind in POSSIBLE:
+            self.fields["possible_kinds"] = [found.other]  # the earlier deadline applies until a person decides (RULES §9)
         if found.insults or found.quoted_insults:
             self.fields["quoted_insults"] = _quoted(found, self.subject, self.said)
         if "club" in found.topics or "technical" in found.topics:
@@ -474,10 +485,12 @@ def _is_silent(message: Message, *, answered: bool = False) -> bool:
     return call is not None and (answered or call.status != "answered") and not (call.content or call.result).strip()
 
 
-def _names(contact: facts.Contact, site: Site) -> tuple[str, ...]:
+def _names(message: Message, contact: facts.Contact, site: Site) -> tuple[str, ...]:
     """The names of the writer and of the house's owner, whose characters mean nothing (曹演练)."""
     record = site.houses.get(contact.house) if contact.house else None
-    return tuple({contact.requester.name, record.owner if record else ""} - {""})
+    caller = message.call.customer if message.call else message.sender.name
+    names = {caller if facts.is_name(caller) else "", record.owner if record else ""}
+    return tuple(sorted(names - {""}))
 
 
 def _veiled(text: str, names: tuple[str, ...]) -> str:

@@ -22,9 +22,10 @@ from kefud.desk.message import Bounce, Message
 from kefud.desk.occasions import Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
 from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
-from kefud.desk.ticket import Ticket, chinese
+from kefud.desk.ticket import Task, Ticket, chinese
 from kefud.desk.triage import Outcome, deliberate
 from kefud.errors import KefudError, NotAllowed, Usage
+from kefud.failpoints import reached
 from kefud.store import arrivals, letters, numbers, settings, tickets
 from kefud.store.database import Connection, Database
 from kefud.store.tickets import Ledger
@@ -133,6 +134,7 @@ class Casework:
         now: datetime,
     ) -> None:
         outcomes = self.judges.judge([(c.ticket, c.occasion, c.given) for c in cases]) if cases else []
+        reached("judged")
         merged = [i for i, o in enumerate(outcomes) if _first(o, d.Merge)]
         final = list(zip(cases, outcomes, strict=True))
         for i in merged:
@@ -149,6 +151,8 @@ class Casework:
                 if isinstance(reading, Unread) and reading.transcribe:
                     self._letters.ask_transcription(ledger, reading, now)
             ledger.flush()
+            reached("ticket.written")
+        reached("ticket.committed")
 
     def _save_cases(self, ledger: Ledger, final: Sequence[tuple[_Case, Outcome]], now: datetime) -> None:
         made: dict[int, list[Ticket]] = {}
@@ -421,6 +425,7 @@ class Casework:
         ticket = self._letters.number_documents(ledger.tx, ticket, outcome, now)
         if siblings:
             ticket = ticket.changed(related=(*ticket.related, *(s.number for s in siblings)))
+        ticket = _remembered(ticket)
         ticket = ledger.create(ticket) if new else self._update(ledger, ticket, case.ticket)
         if isinstance(message, Message):
             author = case.occasion.author if isinstance(case.occasion, Heard) else Author("requester")
@@ -596,6 +601,14 @@ class Casework:
 
 
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def _remembered(ticket: Ticket) -> Ticket:
+    """No open ticket without something that reminds a person of it, whatever the rules left out (I8)."""
+    if not ticket.is_open or any(x.open for x in ticket.deadlines) or any(x.done_at is None for x in ticket.tasks):
+        return ticket
+    task = Task("follow_up", ticket.handler or "cs_clerk", None, "本件没有时限也没有待办,请判断如何办理")
+    return ticket.changed(tasks=(*ticket.tasks, task))
 
 
 def step_of(done: int, start: datetime, due: datetime, now: datetime) -> str:

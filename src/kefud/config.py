@@ -283,6 +283,13 @@ class Limits(Model):
     readers: int = 1
 
 
+class Retention(Model):
+    """[retention]: how long personal data is kept after a ticket is closed (PIPL Art. 19)."""
+
+    originals_days: int = 180
+    personal_days: int = 1095
+
+
 class Observers(Model):
     """[observers]: plugins that hear of changes after the commit."""
 
@@ -335,6 +342,7 @@ class Config(Model):
     rules: Rules = Rules()
     observers: Observers = Observers()
     limits: Limits = Limits()
+    retention: Retention = Retention()
     plugin: dict[str, dict[str, Any]] = Field(default_factory=dict)
     include: tuple[str, ...] = ()
 

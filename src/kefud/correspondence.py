@@ -22,9 +22,10 @@ from kefud.desk.lint import lint
 from kefud.desk.message import Message
 from kefud.desk.occasions import Heard, Occasion, Opened
 from kefud.desk.reading import Unread
-from kefud.desk.ticket import Document, Ticket, chinese
+from kefud.desk.ticket import Document, Task, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
 from kefud.desk.view import Profile, form_data, local, notice_view, ticket_view
+from kefud.errors import KefudError
 from kefud.store import arrivals, letters, numbers, tickets
 from kefud.store.database import Connection
 from kefud.store.tickets import Ledger
@@ -292,7 +293,10 @@ class Correspondence:
             "notice": data.get("notice", {}),
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
-        draft = self.composer.write(template, context)
+        try:
+            draft = self.composer.write(template, context)
+        except KefudError as error:
+            return _unwritten(ledger, ticket, recipient, template, error)
         hold = hold or self._nowhere(recipient, copies)
         blocked = "" if hold else self._blocked(draft.text, ticket, audience, template, mask, data)
         effects = ["outgoing_blocked"] if blocked else []
@@ -392,6 +396,14 @@ class Correspondence:
                 "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now, "told": True,
             }
         )  # fmt: skip
+
+
+def _unwritten(ledger: Ledger, ticket: Ticket, recipient: _Recipient, template: str, error: KefudError) -> list[str]:
+    """A letter whose template is missing or broken costs that letter only; a person is told to write it."""
+    text = f"函件 {template} 写不出({str(error)[:300]}),请人工答复{recipient.name or recipient.key}"
+    ledger.history(ticket.id, "program", "letter-failed", text)
+    ledger.task(ticket.id, Task("write_letter", ticket.handler or "cs_clerk", None, text))
+    return ["letter_failed"]
 
 
 def site_view(site: Site) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Ticket
 from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
+from kefud.failpoints import reached
 from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of
 from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing
@@ -92,6 +93,7 @@ class ReadingRoom:
         except Exception as error:
             return Unread(id, f"sorting failed: {type(error).__name__}: {error}")
         vouched = authenticated(message, self.site.authserv_id) if self.site.authserv_id else False
+        reached("read")
         suspect = forged(message, self.site.authserv_id) or is_sign_up(message.subject)
         return Reading(id, channel_id, message, matters, vouched, suspect)
 
@@ -190,9 +192,11 @@ class ChannelLane:
             doing(f"channel {self.channel.id}")
             if not batch:
                 continue
+            reached("fetched")
             if not asker.ask("take", list(batch)):
                 raise KefudError("the store did not take the batch; nothing was acknowledged")
             self.channel.acknowledge([a.ref for a in batch])
+            reached("arrival.acknowledged")
             count += len(batch)
         return count
 
@@ -216,6 +220,10 @@ def channel_host(site: Site, plugin: Found, ids: Sequence[str]) -> list[ChannelL
     return [ChannelLane(channels[i]) for i in ids]
 
 
+_Ready = tuple[Parcel, tuple[tuple[int, str], ...]]
+"""A letter that can be sent, and the papers printed for it: (document, path)."""
+
+
 class TransportHost:
     """Prints, builds and sends letters, one after the other over one connection."""
 
@@ -226,12 +234,19 @@ class TransportHost:
 
     @asks
     def send(self, asker: Asker, batch: Sequence[Dispatch]) -> int:
-        """Send the letters in order; each result is told to the daemon before the next letter is begun."""
+        """Send the letters in order; the daemon has committed each result before the next letter leaves.
+
+        While it does, the next letter is printed and built: that is where the time goes.
+        """
+        waiting = list(batch)
+        ready = self._prepared(waiting[0]) if waiting else None
         try:
-            for dispatch in batch:
-                doing(f"letter {dispatch.id}")
-                if not asker.ask("result", self._one(dispatch)):
+            while waiting and ready is not None:
+                asker.post("result", self._sent(waiting.pop(0), ready))
+                ready = self._prepared(waiting[0]) if waiting else None
+                if not asker.answer():
                     break
+                reached("letter.told")
         finally:
             doing("")
         return len(batch)
@@ -240,22 +255,34 @@ class TransportHost:
         self.transport.finish()
 
     def _one(self, dispatch: Dispatch) -> Sent:
+        return self._sent(dispatch, self._prepared(dispatch))
+
+    def _prepared(self, dispatch: Dispatch) -> _Ready | Sent:
+        """The letter as it will be sent, or why there is nothing to send."""
+        doing(f"letter {dispatch.id}")
         try:
-            parcel, papers = self._parcel(dispatch)
+            return self._parcel(dispatch)
         except KefudError as error:
             return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", ours=True)
         except Exception as error:
             return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {type(error).__name__}: {error}", ours=True)
+
+    def _sent(self, dispatch: Dispatch, ready: _Ready | Sent) -> Sent:
+        if isinstance(ready, Sent):
+            return ready
+        parcel, papers = ready
+        reached("letter.sending")
         try:
             answer = self.transport.send(parcel)
+            reached("letter.sent")
         except DeliveryFailed as error:
-            return Sent(dispatch.id, dispatch.epoch, False, error.code, error.answer, error.permanent, papers)
+            return Sent(dispatch.id, dispatch.epoch, False, error.code, error.answer, error.permanent, papers=papers)
         except Exception as error:
-            return Sent(dispatch.id, dispatch.epoch, False, None, f"{type(error).__name__}: {error}", False, papers)
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"{type(error).__name__}: {error}", papers=papers)
         code = int(answer[:3]) if answer[:3].isdigit() else None
         return Sent(dispatch.id, dispatch.epoch, True, code, answer, papers=papers)
 
-    def _parcel(self, x: Dispatch) -> tuple[Parcel, tuple[tuple[int, str], ...]]:
+    def _parcel(self, x: Dispatch) -> _Ready:
         papers, files = [], list(x.files)
         for document, form, name, data in x.prints:
             pdf = self.press.print(form, data)
@@ -277,6 +304,7 @@ class TransportHost:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.write_bytes(pdf)
+        reached("letter.printed")
         os.replace(temporary, target)
         return str(target)
 

@@ -15,6 +15,7 @@ from kefud import log
 from kefud.desk.arrival import Arrival
 from kefud.desk.reading import Reading, Unread
 from kefud.errors import Busy, KefudError, SourceFailed
+from kefud.failpoints import reached
 from kefud.store import arrivals, blobs, settings
 from kefud.store.database import Database
 
@@ -151,6 +152,8 @@ class Receiver:
             stored = blobs.keep([a.content for a in batch], self._blobs)
             with self._db.write() as tx:
                 arrivals.take(tx, self.channel, batch, stored, self._clock())
+                reached("arrival.written")
+            reached("arrival.committed")
         except (OSError, KefudError) as error:
             log.error("store-refuses", channel=self.channel, reason=error)
             return False

@@ -12,6 +12,7 @@ from kefud.api import Site
 from kefud.desk.dispatch import Dispatch, Sent
 from kefud.desk.message import Address
 from kefud.errors import KefudError
+from kefud.failpoints import reached
 from kefud.store import arrivals, blobs, letters
 from kefud.store.database import Database
 
@@ -77,6 +78,7 @@ class Outbox:
             self._end_of_burst()
             return False
         self._burst = True
+        reached("letter.leased")
         self._send(leased, batch, now)
         self._wake()
         return True
@@ -121,6 +123,7 @@ class Outbox:
                 )
             for document, path in result.papers:
                 letters.keep_path(tx, document, path)
+        reached("letter.recorded")
         if result.ok:
             self._failures = 0
             log.event("sent", letter=result.id, ticket=leased.row["ticket_number"], code=result.code)

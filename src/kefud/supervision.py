@@ -101,6 +101,9 @@ class Reader:
         ]
         off = (*self.breaker.off(), *extra)
         found: list[Reading | Unread] = self.worker.call("read", items, at, off, timeout=self.seconds + 5 * len(batch))
+        opinions = (o for x in found if isinstance(x, Reading) for matter in x.matters for o in matter.opinions)
+        for rule, reason in {o.rule: o.error for o in opinions if o.error}.items():
+            self.breaker.failed(rule, reason)
         return found
 
 

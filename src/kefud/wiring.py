@@ -32,7 +32,7 @@ from kefud.shipped import shipped
 from kefud.store import arrivals, letters, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.supervision import Breaker, Judge, Reader
-from kefud.workers import Nursery, Worker, WorkerDied
+from kefud.workers import Nursery, Worker, WorkerDied, one_heap
 
 PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
 FETCH_SECONDS = 900.0
@@ -372,6 +372,12 @@ class Office:
             settings.keep_setting(tx, "plugins_broken", json.dumps(broken))
         return broken
 
+    def _say_what_is_broken(self) -> None:
+        try:
+            self.look_at_plugins()
+        except KefudError as error:
+            log.warn("plugins-not-looked-at", reason=error)
+
     def holds(self, name: str) -> bool:
         """Whether this daemon does the work called ``name``: always on SQLite, by a lease of a minute on PostgreSQL."""
         if self.db.sqlite:
@@ -412,9 +418,11 @@ class Office:
 
     def run(self) -> str:
         """The daemon, until a signal ends it; "stop" or "reload"."""
+        one_heap()
         self.nursery.start()
         self.look_after_others()
-        self.look_at_plugins()
+        # A word to the log and to `kefud status`; nothing waits for it, least of all the mail.
+        threading.Thread(target=self._say_what_is_broken, daemon=True).start()
         daemon = self.daemon()
         daemon.handle_signals()
         self.say_alive()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import email
 import io
 import json
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ ROLES = (
     "property_supervisor", "property_manager", "pm_dept_manager", "director", "duty_officer", "service_inspector",
     "issue_coordinator", "adviser",
 )  # fmt: skip
+HOUSE = ("id", "owner", "phone", "email", "status")
 NAMES = {
     "sales": "销售部", "design": "设计部门", "engineering": "工程部", "legal": "法务", "finance": "财务", "leasing": "租赁",
     "clubhouse": "会所", "concierge": "礼宾部", "government": "政府部门", "owners_committee": "业主委员会",
@@ -30,14 +34,14 @@ def configuration(context: dict[str, Any], work: Path, imap_port: int, user: str
         (work / name).mkdir()
     (work / "password").write_text("pw")
     (work / "password").chmod(0o600)
-    centre = [d["address"] for d in context["directory"] if "is" in d]
-    complaints = [d["address"] for d in context["directory"] if "complaint" in str(d.get("is", ""))]
+    centre = [d["address"] for d in context.get("directory", []) if "is" in d]
+    complaints = [d["address"] for d in context.get("directory", []) if "complaint" in str(d.get("is", ""))]
     parts = [
         _table("service", {
             "name": f"{context.get('developer', '示范地产')}客户服务中心", "estate": context.get("estate", ""),
             "developer": context.get("developer", ""), "property_company": context.get("property_company", ""),
             "profile": context.get("profile", "developer"), "hotline": "400-000-0000", "spool": "spool",
-            "timezone": context["calendar"].get("timezone", "Asia/Shanghai"), "own_addresses": centre,
+            "timezone": context.get("calendar", {}).get("timezone", "Asia/Shanghai"), "own_addresses": centre,
             "complaint_addresses": complaints, "trust_internal_mail": True,
         }),
         f'outgoing = {{ name = "客户服务中心", address = {_value(centre[0] if centre else "kefu@estate.example.com")} }}',
@@ -49,9 +53,9 @@ def configuration(context: dict[str, Any], work: Path, imap_port: int, user: str
         _table("[transport]", {"id": "mail", "plugin": "smtp", "host": "127.0.0.1", "port": smtp_port, "tls": "none"}),
         *_parties(context),
         *(_table("[role]", {"id": role, "address": f"{role.replace('_', '-')}@roles.example.com"}) for role in ROLES),
-        _table("calendar", context["calendar"]),
+        _table("calendar", context.get("calendar", {})),
         _table("deadlines", {k: v for k, v in context.get("defaults", {}).items() if k in DEFAULT_DEADLINES}),
-        *(_table("[house]", {k: h[k] for k in ("id", "owner", "phone", "status") if h.get(k)}) for h in context.get("houses", [])),
+        *(_table("[house]", {k: h[k] for k in HOUSE if h.get(k)}) for h in context.get("houses", [])),
         *(_table("[knowledge]", k, dates=("verified_on", "valid_until", "valid_from")) for k in context.get("knowledge", [])),
     ]  # fmt: skip
     return "\n".join(parts) + "\n"
@@ -60,7 +64,7 @@ def configuration(context: dict[str, Any], work: Path, imap_port: int, user: str
 def _parties(context: dict[str, Any]) -> list[str]:
     """One party for each origin, one for each contracting firm; an address noted as fallback is the party's second."""
     groups: dict[str, dict[str, Any]] = {}
-    for entry in context["directory"]:
+    for entry in context.get("directory", []):
         origin = entry.get("origin")
         if not origin:
             continue
@@ -139,3 +143,20 @@ def sidecar(transcript: str) -> tuple[dict[str, str], str]:
     about = dict(re.findall(r"^\s*([^:\n:]+)[::]\s*(.+?)\s*$", head, re.MULTILINE))
     found = {"box": about.get("意见箱", ""), "opener": about.get("开箱人", "")}
     return {k: v for k, v in found.items() if v}, body.lstrip("-").strip("\n") + "\n"
+
+
+def moment(file: Path, row: int) -> str:
+    """When a matter arrived as its own file tells: our server's Received line, the start of the call, the box's opening."""
+    content = file.read_bytes()
+    if file.suffix.lower() == ".eml":
+        received = email.message_from_bytes(content).get("Received", "").rpartition(";")[2]
+        return parsedate_to_datetime(received.strip()).isoformat()
+    if file.suffix.lower() == ".csv":
+        text = phone_pieces(content)[row].decode(_encoding(content))
+    else:
+        text = content.decode("utf-8-sig", "replace") if file.suffix.lower() == ".txt" else ""
+    found = re.search(r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?", text)
+    if found is None:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"

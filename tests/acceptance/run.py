@@ -18,11 +18,12 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from acceptance.compare import Produced, differences  # noqa: E402
-from acceptance.office import configuration, phone_pieces, sidecar  # noqa: E402
+from acceptance.office import configuration, moment, phone_pieces, sidecar  # noqa: E402
 from paper import render_letter  # noqa: E402
 from servers.dovecot import Mailbox, dovecot  # noqa: E402
 from servers.scripted_smtp import ScriptedSmtp  # noqa: E402
@@ -59,7 +60,7 @@ class Run:
         self.work = work
         self.mailbox = mailbox
         self.expected = json.loads((samples / "expected.json").read_text("utf-8"))
-        self.context = self.expected["context"]
+        self.context = self.expected.get("context", {})
         path = work / "kefud.toml"
         path.write_text(configuration(self.context, work, mailbox.port, mailbox.user, smtp.port), "utf-8")
         self.loaded = load(path)
@@ -68,15 +69,14 @@ class Run:
 
     def all(self) -> list[tuple[str, list[str]]]:
         """Feed every sample at its moment; returns each sample's id with its differences."""
-        items = sorted(self.expected["samples"], key=lambda s: datetime.fromisoformat(s["received_at"]))
-        first = min(datetime.fromisoformat(s["received_at"]) for s in items)
-        self.clock = MovedClock(first - timedelta(days=1))
+        items = sorted(self.expected["samples"], key=self._moment)
+        self.clock = MovedClock(min(map(self._moment, items)) - timedelta(days=1))
         results = []
         with Office(self.loaded, clock=self.clock) as self.office:
             with self.office.db.write() as tx:
                 take_in(tx, self.context.get("open_tickets", []), self.clock(), self.loaded.site.timezone, self.loaded.site)
             for sample in items:
-                self.clock.move(datetime.fromisoformat(sample["received_at"]) + timedelta(seconds=5))
+                self.clock.move(self._moment(sample) + timedelta(seconds=5))
                 produced = self._feed(sample)
                 self.done[sample["id"]] = produced
                 results.append((sample["id"], differences(sample, produced, self.done)))
@@ -85,13 +85,18 @@ class Run:
             results.append(("verify", [f"{v.invariant}: {v.where} {v.what}" for v in broken]))
         return results
 
+    def _moment(self, sample: dict[str, Any]) -> datetime:
+        """When a sample arrives: as it says, else as its file does."""
+        given = sample.get("received_at") or moment(self.samples / sample["file"], int(sample.get("row", 1)))
+        at = datetime.fromisoformat(given)
+        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self.loaded.site.timezone))
+
     def _feed(self, sample: dict[str, Any]) -> Produced:
         file = self.samples / sample["file"]
         with self.office.db.read() as tx:
             before = _last(tx, ArrivalRow), _last(tx, LetterRow)
             known = set(tickets.search(tx, most=100_000))
-        kind = sample["file"].split("/")[0]
-        {"mail": self._mail, "phone": self._phone, "box": self._paper}[kind](file, sample)
+        {".eml": self._mail, ".csv": self._phone}.get(file.suffix.lower(), self._paper)(file, sample)
         self.office.run_once()
         return self._produced(before, known)
 
@@ -108,9 +113,10 @@ class Run:
     def _paper(self, file: Path, sample: dict[str, Any]) -> None:
         name, content, about = file.name, file.read_bytes(), {}
         if file.suffix == ".txt":
-            about, body = sidecar(content.decode("utf-8"))
+            about, body = sidecar(content.decode("utf-8-sig"))
             name, content = f"{file.stem}.png", render_letter(body, "png")
-        opened = datetime.fromisoformat(sample["received_at"])
+        about |= {key: str(sample[key]) for key in ("box", "opener") if sample.get(key)}
+        opened = self._moment(sample)
         target = self.work / "box" / name
         target.with_suffix(".toml").write_text(_toml(about, opened), "utf-8")
         target.write_bytes(content)
@@ -118,7 +124,7 @@ class Run:
 
     def _produced(self, before: tuple[int, int], known: set[int]) -> Produced:
         with self.office.db.read() as tx:
-            rows = [r for r in _rows(tx, ArrivalRow, before[0])]
+            rows = _rows(tx, ArrivalRow, before[0])
             linked = list(dict.fromkeys(r.ticket for r in _links(tx, [r.id for r in rows])))
             loaded = tickets.load(tx, linked)
             shelf = [entry_json(e, self.office) for e in arrivals.shelf(tx) if e.id > before[0]]

@@ -96,7 +96,7 @@ def test_sound_plugins_are_not_named(report: dict[str, list[dict[str, str]]], li
 
 def test_tickets_are_made_all_the_same(report: object, estate: Estate) -> None:
     [ticket] = estate.tickets
-    assert (ticket.kind, ticket.handler, ticket.department) == ("repair", "cs_specialist", "property_company")
+    assert (ticket.kind, ticket.handler, ticket.department) == ("repair", "cs_specialist", "contractor")
 
 
 def test_a_channel_that_cannot_be_made_says_why(report: dict[str, list[dict[str, str]]]) -> None:

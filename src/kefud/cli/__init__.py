@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("kefud.cli.whatif:rehearse_command", "stored arrivals through changed rules: what would differ"),
     "simulate": ("kefud.cli.whatif:simulate_command", "what would be sent and escalated if nobody acted"),
     "plugin": ("kefud.cli.plugin:plugin", "what is loaded and from where; new plugins; contract tests"),
+    "privacy": ("kefud.cli.privacy:privacy", "personal data: export, erase, impact, retention, who looked"),
     "db": ("kefud.cli.db:db", "schema and backup"),
     "verify": ("kefud.cli.db:verify", "check the invariants of the store"),
     "doctor": ("kefud.cli.doctor:doctor", "probe the machine: Python, fonts, OCR models, calendar, file modes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from kefud import hosts, loader
 from kefud.cli.common import as_json, config_path, loaded, show
 from kefud.compose import Composer, Press
-from kefud.config import Loaded, Secret
+from kefud.config import ChannelConfig, Loaded, Secret, TransportConfig
 from kefud.errors import ConfigError, KefudError, Problem
 from kefud.periodic import settings_of
 from kefud.shipped import shipped
@@ -147,7 +148,9 @@ def connection_problems(found: Loaded) -> list[Problem]:
     plugins = loader.find([*found.plugins, shipped("plugins")])
     problems = []
     try:
-        for kind, items in (("channel", found.config.channel), ("transport", found.config.transport)):
+        entries: dict[str, Sequence[ChannelConfig | TransportConfig]]
+        entries = {"channel": found.config.channel, "transport": found.config.transport}
+        for kind, items in entries.items():
             for index, item in enumerate(items):
                 if item.enabled:
                     worker = Worker(nursery, item.id, "kefud.hosts:prober", (found.site,))

@@ -13,6 +13,7 @@ from kefud.store import schema
 from kefud.store.backup import back_up
 from kefud.store.database import Database
 from kefud.store.invariants import CHECKS, violations
+from kefud.store.personal import rotate
 
 
 @click.group()
@@ -63,6 +64,16 @@ def backup(ctx: click.Context, target: str) -> None:
     count = back_up(database, Path(found.spool), Path(target))
     database.close()
     click.echo(f"backed up to {target}: database and {count} files", err=True)
+
+
+@db.command("rotate-keys")
+@click.pass_context
+def rotate_keys(ctx: click.Context) -> None:
+    """A new key signs letters from now on; the one before still finds tickets, older ones do not."""
+    database = Database(loaded(ctx).database)
+    rotate(database)
+    database.close()
+    click.echo("done; a running daemon takes the new key at its next start or reload", err=True)
 
 
 @click.command()

@@ -49,7 +49,8 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         show(rows)
         return
     lines = [
-        [r["name"], "yes" if r["enabled"] else "no", ", ".join(r["as"]), r["origin"], "; ".join(r["faults"]) or "ok"] for r in rows
+        [r["name"], "yes" if r["enabled"] else "no", ", ".join(r["as"]), r["origin"], "; ".join(r["faults"]) or "ok"]
+        for r in rows
     ]
     table(lines, ["plugin", "enabled", "as", "from", "state"])
 

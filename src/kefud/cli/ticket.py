@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from kefud.cli.common import as_json, by_role, cut, local, office, show, table
 from kefud.compose import Press
 from kefud.correspondence import site_view
-from kefud.cli.common import as_json, by_role, cut, local, office, show, table
 from kefud.desk.ticket import Ticket, chinese
 from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
@@ -73,10 +73,13 @@ def instant(text: str, found: Office) -> datetime:
 
 @ticket.command("show")
 @click.argument("number")
+@click.option("--reason", default="", help="Why; it stands in the access log.")
 @as_json
 @click.pass_context
-def show_(ctx: click.Context, number: str, as_json: bool) -> None:
-    """One ticket with its whole history."""
+def show_(ctx: click.Context, number: str, reason: str, as_json: bool) -> None:
+    """One ticket with its whole history. That it was looked at stands in the access log."""
+    from kefud.cli.privacy import note
+
     with office(ctx) as found:
         with found.db.read() as tx:
             one = tickets.by_number(tx, number)
@@ -84,6 +87,7 @@ def show_(ctx: click.Context, number: str, as_json: bool) -> None:
                 raise Usage(f"there is no ticket {number}")
             history = tickets.history_of(tx, one.id)
             messages = tickets.messages_of(tx, one.id)
+        note(found, "show", one.number, reason)
         zone = found.site.calendar.zone
     if as_json:
         show(ticket_json(one, history))
@@ -95,7 +99,8 @@ def _print(t: Ticket, history: list[dict[str, Any]], messages: list[dict[str, An
     click.secho(f"{t.number}  {chinese(t.status)}  {t.subject}", bold=True)
     facts = [chinese(t.kind), chinese(t.category), chinese(t.urgency), "重要" if t.important else "", t.house or ""]
     click.echo(" · ".join(f for f in facts if f))
-    click.echo(f"主办 {chinese(t.department or '')}  协同 {'、'.join(map(chinese, t.joint)) or '无'}  经办 {chinese(t.handler or '')}")
+    joint = "、".join(map(chinese, t.joint)) or "无"
+    click.echo(f"主办 {chinese(t.department or '')}  协同 {joint}  经办 {chinese(t.handler or '')}")
     r = t.requester
     click.echo(f"业主 {r.name or ('匿名' if r.anonymous else '')} {r.phone} {r.email}")
     for d in t.deadlines:
@@ -113,49 +118,55 @@ def _print(t: Ticket, history: list[dict[str, Any]], messages: list[dict[str, An
         click.echo(f"{local(h['at'], zone)} {h['who']} {h['what']} {h['why']}")
 
 
-HANDLING: dict[str, tuple[str, tuple[str, ...]]] = {
-    "assign": ("Give it to a department and send the notice.", ("to", "text")),
-    "note": ("Add a note.", ("text",)),
-    "reply": ("Answer the requester.", ("text",)),
-    "transfer": ("Pass it to another department.", ("to", "reason")),
-    "extend": ("Ask the owner for more time.", ("until", "reason")),
-    "acknowledge": ("The department has signed for it.", ("text",)),
-    "handle": ("It is handled: result, and for complaints inquiry, cause, solution and talk.",
-               ("text", "inquiry", "cause", "solution", "talk", "opinion", "done_by")),
-    "verify": ("Acceptance by us, not by the doer.", ("text", "failed")),
-    "visit": ("Record a return visit.", ("result", "text", "way")),
-    "close": ("Close it.", ("text", "reason")),
-    "reopen": ("Open it again: new round.", ("text", "reason")),
-    "merge": ("It is the same matter as another ticket.", ("to", "reason")),
-    "split": ("Make a ticket of its own from a part.", ("text",)),
-    "classify": ("Correct what it is; rules leave these fields alone afterwards.",
-                 ("kind", "category", "urgency", "important", "house", "reason")),
-    "decline": ("Not accepted: reason and alternative.", ("reason", "alternative")),
-    "withdraw": ("The customer withdraws it.", ("text",)),
-    "adopt": ("Decide about a suggestion: adopted, partly, declined.", ("decision", "reason")),
-    "plan": ("The detailed plan to the customer.", ("text", "until")),
-    "need-info": ("Ask the requester for what is missing.", ("missing", "text")),
-    "respond": ("A person has contacted the requester.", ("text",)),
-    "contribute": ("The contribution of a department.", ("department", "text")),
-    "release": ("Let its held letters go (for those who sign).", ("text",)),
-    "callback": ("The call-back was made.", ("text",)),
-    "task": ("A task is done.", ("kind", "text")),
+HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "assign": ("assign", "Give it to a department or a handler.", ("to=department", "handler")),
+    "note": ("note", "Add a note.", ("text",)),
+    "reply": ("reply", "Answer the requester: by mail, or as told on the telephone or in person.", ("text", "by")),
+    "transfer": ("transfer", "Pass it to another department.", ("to", "reason")),
+    "extend": ("extend", "Ask the owner for more time.", ("until", "reason", "consent")),
+    "acknowledge": ("acknowledge", "A superior has taken note; with --for-department, the department signed.",
+                    ("text", "for-department!")),
+    "handle": ("handle", "It is handled: result, and for complaints inquiry, cause, solution and talk.",
+               ("text=result", "inquiry", "cause", "solution", "talk=customer_talk", "opinion=written_opinion", "liable-unit",
+                "improvement", "done-by")),
+    "verify": ("verify", "Acceptance by us, not by the doer.", ("text", "failed!")),
+    "visit": ("visit", "Record a return visit.", ("result", "text", "way")),
+    "close": ("close", "Close it.", ("reason",)),
+    "reopen": ("reopen", "Open it again: new round.", ("reason",)),
+    "merge": ("merge", "It is the same matter as another ticket.", ("to=target", "reason")),
+    "split": ("split", "Make a ticket of its own from a part.", ("text",)),
+    "classify": ("classify", "Correct what it is; rules leave these fields alone afterwards.",
+                 ("kind", "category", "urgency", "important", "origin", "house", "department", "joint", "masked", "dispute",
+                  "reason")),
+    "decline": ("decline", "Not accepted: reason and alternative.", ("reason", "alternative")),
+    "withdraw": ("withdraw", "The customer withdraws it: the customer's words.", ("text",)),
+    "adopt": ("adopt", "A suggestion is adopted; one that is not: decline.", ("reason", "plan", "partly!")),
+    "plan": ("plan", "The detailed plan to the customer.", ("text", "until=promised_at", "by")),
+    "need-info": ("need_info", "Ask the requester for what is missing, all at once; may be repeated.", ("missing*",)),
+    "respond": ("respond", "A person has spoken with the requester.", ("text",)),
+    "callback": ("respond", "The call-back was made.", ("text",)),
+    "contribute": ("contribute", "The contribution of a department.", ("department", "text")),
+    "release": ("release", "Let its held letters go (for those who sign).", ("text",)),
+    "task": ("done", "A task is done; its kind as `ticket show --json` has it.", ("kind=task", "text")),
 }  # fmt: skip
-"""Command → help and the arguments it takes; they reach the rules as `Ordered` occasions."""
+"""Command → order, help, options: "to=department" is --to, told to the rules as department; "!" is a flag, "*" repeats."""
 
 
-def _handling(name: str, text: str, arguments: tuple[str, ...]) -> click.Command:
+def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> click.Command:
     @click.command(name, help=text)
     @click.argument("number")
     @by_role
     @as_json
     @click.pass_context
-    def command(ctx: click.Context, number: str, role: str, as_json: bool, **given: str | None) -> None:
-        args = {k: v for k, v in given.items() if v is not None}
+    def command(ctx: click.Context, /, number: str, role: str, as_json: bool, **given: Any) -> None:
+        args = {k: v if not isinstance(v, tuple) else list(v) for k, v in given.items() if v not in (None, False, ())}
+        if args.pop("failed", False):
+            args["passed"] = False
         with office(ctx) as found:
-            if "until" in args:
-                args["until"] = instant(str(args["until"]), found).isoformat()
-            changed, refused = found.casework.order(number, name.replace("-", "_"), role, args, str(args.get("text", "")))
+            for when in ("until", "promised_at"):
+                if when in args:
+                    args[when] = instant(str(args[when]), found).isoformat()
+            changed, refused = found.casework.order(number, order, role, args, str(args.get("text", "")))
         for reason in refused:
             click.echo(reason, err=True)
         if as_json:
@@ -164,12 +175,17 @@ def _handling(name: str, text: str, arguments: tuple[str, ...]) -> click.Command
             click.echo(f"{changed.number}: {chinese(changed.status)} ({changed.status})")
 
     for argument in reversed(arguments):
-        command = click.option(f"--{argument.replace('_', '-')}", argument)(command)
+        shown, _, known = argument.rstrip("!*").partition("=")
+        parameter = (known or shown).replace("-", "_")
+        if argument.endswith("!"):
+            command = click.option(f"--{shown}", parameter, is_flag=True)(command)
+        else:
+            command = click.option(f"--{shown}", parameter, multiple=argument.endswith("*"))(command)
     return command
 
 
-for _name, (_text, _arguments) in HANDLING.items():
-    ticket.add_command(_handling(_name, _text, _arguments))
+for _name, (_order, _text, _arguments) in HANDLING.items():
+    ticket.add_command(_handling(_name, _order, _text, _arguments))
 
 
 @ticket.command("print")
@@ -207,7 +223,9 @@ def import_(ctx: click.Context, file: str, as_json: bool) -> None:
         data = json.loads(Path(file).read_text("utf-8"))
     except ValueError as error:
         raise Usage(f"{file}: no valid JSON: {error}") from None
-    items = data if isinstance(data, list) else data.get("open_tickets") or data.get("context", {}).get("open_tickets") or [data]
+    items = data
+    if not isinstance(data, list):
+        items = data.get("open_tickets") or data.get("context", {}).get("open_tickets") or [data]
     with office(ctx) as found:
         with found.db.write() as tx:
             made = take_in(tx, items, found.clock(), found.site.timezone, found.site)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from kefud.desk.chinese import fold
@@ -326,13 +327,20 @@ def _phrases(folded: str, phrases: Iterable[_Phrase]) -> Iterator[Finding]:
 
 def _matches(folded: str, phrases: Iterable[_Phrase]) -> Iterator[tuple[Finding, str]]:
     """Phrases, found also where blanks or marks were slipped between the characters, each with the words that matter."""
-    places = [i for i, c in enumerate(folded) if c not in _FILLERS]
-    dense = "".join(folded[i] for i in places)
+    places, dense = _packed(folded)
     for phrase in phrases:
         for match in phrase.pattern.finditer(dense):
             span = places[match.start()], places[match.end() - 1] + 1
             words = match[1] if match.re.groups and match[1] else match[0]
             yield Finding(phrase.code, phrase.message, span, phrase.severity, phrase.suggestion), words
+
+
+# The same letter is searched for three lists of phrases one after the other.
+@lru_cache(maxsize=4)
+def _packed(folded: str) -> tuple[list[int], str]:
+    """The text without what may be slipped between characters, and where each character of it stands."""
+    places = [i for i, c in enumerate(folded) if c not in _FILLERS]
+    return places, "".join([folded[i] for i in places])
 
 
 def _promises(folded: str, approved: Collection[str], audience: Audience) -> Iterator[Finding]:

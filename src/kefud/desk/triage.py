@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol
 
 from kefud.desk import decisions as d
+from kefud.desk.fitness import unfit
 from kefud.desk.occasions import Moved, Occasion
 from kefud.desk.states import refusal
-from kefud.desk.ticket import Deadline, Document, Task, Ticket
+from kefud.desk.ticket import CATEGORIES, KINDS, ORIGINS, Deadline, Document, Task, Ticket
 from kefud.errors import NotAllowed
 
+LONGEST_FAULT = 500
+_WORDS = {"kind": KINDS, "category": CATEGORIES, "urgency": ("normal", "urgent", "emergency"), "origin": ORIGINS}
+MOST_DECISIONS = 500
+"""Decisions of one rule on one occasion, against rules that never end."""
 MOST_MOVES = 8
 """Changes of state that one occasion may set off, against rules that send each other in a circle."""
 
@@ -72,20 +78,23 @@ def deliberate(
 
     def weigh(name: str, answers: Iterable[d.Decision], now: Occasion) -> None:
         nonlocal ticket
-        kept, refused = [], []
+        kept, refused, fault = [], [], ""
         for decision in answers:
             try:
                 after = apply(ticket, decision, now.at)
             except NotAllowed as error:
                 refused.append(str(error))
                 continue
+            except Exception as error:
+                fault = f"{type(decision).__name__} cannot be applied: {type(error).__name__}: {error}"[:LONGEST_FAULT]
+                continue
             if after.status != ticket.status:
                 waiting.append(Moved(now.at, ticket.status, after.status, getattr(decision, "by", "program")))
             ticket = after
             kept.append(decision)
         taken.extend(kept)
-        if kept or refused:
-            opinions.append(Opinion(name, tuple(kept), refused=tuple(refused), occasion=type(now).__name__))
+        if kept or refused or fault:
+            opinions.append(Opinion(name, tuple(kept), fault, tuple(refused), type(now).__name__))
 
     if given:
         weigh("order", given, occasion)
@@ -96,14 +105,24 @@ def deliberate(
         moves += 1
         for rule in rules:
             watch(rule.name)
-            try:
-                answers = list(rule.judge(ticket, now))
-            except Exception as error:
-                opinions.append(Opinion(rule.name, error=f"{type(error).__name__}: {error}", occasion=type(now).__name__))
-                continue
-            weigh(rule.name, answers, now)
+            answers, fault = _answers(rule, ticket, now)
+            if fault:
+                opinions.append(Opinion(rule.name, error=fault, occasion=type(now).__name__))
+            else:
+                weigh(rule.name, answers, now)
     watch("")
     return Outcome(ticket, tuple(taken), tuple(opinions))
+
+
+def _answers(rule: Rule, ticket: Ticket, occasion: Occasion) -> tuple[list[d.Decision], str]:
+    """What a rule answers, or what is wrong with it: then all of the answer counts for nothing."""
+    try:
+        answers = list(islice(rule.judge(ticket, occasion), MOST_DECISIONS + 1))
+    except BaseException as error:
+        return [], f"{type(error).__name__}: {error}"[:LONGEST_FAULT]
+    if len(answers) > MOST_DECISIONS:
+        return [], f"more than {MOST_DECISIONS} decisions on one occasion"
+    return answers, next((fault for x in answers if (fault := unfit(x))), "")
 
 
 def apply(ticket: Ticket, decision: d.Decision, at: datetime) -> Ticket:
@@ -116,6 +135,9 @@ def _classify(ticket: Ticket, c: d.Classify, at: datetime) -> Ticket:
     names = (
         "kind", "category", "urgency", "important", "origin", "house", "requester", "subject", "summary", "masked", "dispute",
     )  # fmt: skip
+    for name, words in _WORDS.items():
+        if getattr(c, name) not in (None, *words):
+            raise ValueError(f"{getattr(c, name)!r:.40} is no {name}")
     changes = {n: getattr(c, n) for n in names if getattr(c, n) is not None and n not in ticket.locked}
     return ticket.changed(**changes) if changes else ticket
 

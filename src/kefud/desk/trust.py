@@ -48,7 +48,8 @@ def weigh(claim: Claim) -> Verdict:
     role, _, id = claim.roster.partition(":")
     on_roster = bool(role) and claim.identity
     acts = claim.token and on_roster and claim.authenticated
-    who = {"requester": "requester", "household": "requester", "party": "party", "role": "staff"}.get(role if on_roster else "", "stranger")
+    speaks = {"requester": "requester", "household": "requester", "party": "party", "role": "staff"}
+    who = speaks.get(role if on_roster else "", "stranger")
     if who == "stranger":
         return Verdict(claim.token, Author("stranger", why=_why(claim)), _why(claim))
     id = "household" if role == "household" else id

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 
 from kefud.errors import KefudError
+from kefud.failpoints import reached
 from kefud.store.tables import Blob
 
 INLINE = 65_536
@@ -63,8 +64,11 @@ def _write(target: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
+            reached("blob.written")
             os.fsync(file.fileno())
+        reached("blob.synced")
         os.rename(temporary, target)
+        reached("blob.renamed")
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

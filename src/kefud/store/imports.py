@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from kefud.api import Party, Site
-from kefud.desk.deadlines import due
+from kefud.desk.calendar import Calendar
+from kefud.desk.deadlines import Term, due
 from kefud.desk.ticket import CLASS_OF_KIND, Deadline, Document, Requester, Task, Ticket
 from kefud.errors import Usage
 from kefud.store import numbers, tickets
@@ -23,8 +23,22 @@ UNDER_WORK = ("registered", "triaged", "need_info", "need_approval", "assigned",
 _HANDLERS = {"complaint": "cs_specialist", "repair": "cs_specialist"}
 
 
+class Facts(Protocol):
+    """What is asked of the site."""
+
+    @property
+    def calendar(self) -> Calendar: ...
+
+    @property
+    def parties(self) -> Sequence[Any]: ...
+
+    def party(self, id: str) -> Any: ...
+
+    def term(self, name: str) -> Term: ...
+
+
 def take_in(
-    tx: Connection, items: Sequence[Mapping[str, Any]], now: datetime, timezone: str, site: Site | None = None
+    tx: Connection, items: Sequence[Mapping[str, Any]], now: datetime, timezone: str, site: Facts | None = None
 ) -> list[str]:
     """Store tickets given as mappings; returns their numbers. One that is there already stays as it is.
 
@@ -90,7 +104,7 @@ def _ticket(item: Mapping[str, Any], number: str, day: str, now: datetime, zone:
     )  # fmt: skip
 
 
-def _at_site(ticket: Ticket, site: Site) -> Ticket:
+def _at_site(ticket: Ticket, site: Facts) -> Ticket:
     """The ticket with its parties by id and the deadlines an open matter of its kind runs on."""
     fields = dict(ticket.fields)
     department = ticket.department or "cs_center"
@@ -110,7 +124,7 @@ def _at_site(ticket: Ticket, site: Site) -> Ticket:
     return ticket.changed(deadlines=(*ticket.deadlines, *(x for x in _usual(ticket, site) if x.name not in have)))
 
 
-def _usual(ticket: Ticket, site: Site) -> Iterator[Deadline]:
+def _usual(ticket: Ticket, site: Facts) -> Iterator[Deadline]:
     """What a matter still being worked on is due by, counted from its start (RULES §3)."""
     start = ticket.started_at
     if start is None or ticket.status not in UNDER_WORK:
@@ -135,7 +149,7 @@ def _usual(ticket: Ticket, site: Site) -> Iterator[Deadline]:
         yield Deadline(name, start, end, rule, term=str(term), met=met, next_at=None if met else end)
 
 
-def _party(site: Site, word: str) -> Party | None:
+def _party(site: Facts, word: str) -> Any:
     """The party of that id, name or address."""
     return next((p for p in site.parties if word and word in (p.id, p.name, *p.addresses)), None)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from kefud.store.database import Database
 from kefud.store.numbers import IMPORTED
+from kefud.store.personal import ERASED, broken_accesses
 from kefud.store.tables import (
     ArrivalRow, ArrivalTicket, Blob, Counter, DeadlineRow, DocumentRow, HistoryRow, LetterRow, TaskRow, TicketRow,
 )  # fmt: skip
@@ -59,7 +60,7 @@ def _i1_accounted(tx: Connection, spool: Path) -> Found:
 
 
 def _i2_originals(tx: Connection, spool: Path) -> Found:
-    missing = select(ArrivalRow.id).where(ArrivalRow.blob.not_in(select(Blob.sha)))
+    missing = select(ArrivalRow.id).where(ArrivalRow.blob.not_in(select(Blob.sha)), ArrivalRow.disposition != ERASED)
     for id in tx.scalars(missing):
         yield f"arrival {id}", "has no original"
     for sha, data, path in tx.execute(select(Blob.sha, Blob.data, Blob.path)):
@@ -152,6 +153,11 @@ def _numbers(tx: Connection, spool: Path) -> Found:
             yield name, f"numbers missing: {missing[:5]}"
 
 
+def _accesses(tx: Connection, spool: Path) -> Found:
+    for id in broken_accesses(tx):
+        yield f"access log, row {id}", "was changed, or one before it is missing"
+
+
 CHECKS: dict[str, Callable[[Connection, Path], Found]] = {
     "I1 every arrival accounted for": _i1_accounted,
     "I2 originals whole": _i2_originals,
@@ -160,4 +166,5 @@ CHECKS: dict[str, Callable[[Connection, Path], Found]] = {
     "I6 files named and durable": _i6_files,
     "I8 nothing forgotten": _i8_nothing_forgotten,
     "numbers without gaps": _numbers,
+    "access log unbroken": _accesses,
 }

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, and_, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import aliased
 
-from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow
+from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow, word, words
 
 UNSENT = ("pending", "leased", "held", "failed")
 
@@ -41,14 +41,14 @@ _earlier = aliased(LetterRow)
 _DUE = (
     select(LetterRow.id)
     .where(
-        LetterRow.status.in_(("pending", "leased")),
-        or_(LetterRow.status == "pending", LetterRow.lease_until < bindparam("now")),
+        LetterRow.status.in_(words("pending", "leased")),
+        or_(LetterRow.status == word("pending"), LetterRow.lease_until < bindparam("now")),
         LetterRow.next_attempt <= bindparam("now"),
         LetterRow.transport == bindparam("transport"),
         ~select(_earlier.id)
         .where(
             _earlier.ticket == LetterRow.ticket, _earlier.recipient == LetterRow.recipient, _earlier.id < LetterRow.id,
-            _earlier.status.in_(("pending", "leased")),
+            _earlier.status.in_(words("pending", "leased")),
         )
         .exists(),
     )
@@ -87,7 +87,7 @@ def sent(tx: Connection, results: Sequence[tuple[int, int, int | None, str]], no
 
 _SENT = (
     update(LetterRow.__table__)
-    .where(LetterRow.id == bindparam("its_id"), LetterRow.epoch == bindparam("its_epoch"), LetterRow.status == "leased")
+    .where(LetterRow.id == bindparam("its_id"), LetterRow.epoch == bindparam("its_epoch"), LetterRow.status == word("leased"))
     .values(status="sent", lease_until=None, told=False)
 )
 _INSERT_ATTEMPT = insert(AttemptRow.__table__)
@@ -102,7 +102,7 @@ def not_sent(
         "last_answer": answer[:500], "told": bool(again),
     }  # fmt: skip
     done = tx.execute(
-        update(LetterRow).where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == "leased").values(**values)
+        update(LetterRow).where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == word("leased")).values(**values)
     )
     if done.rowcount == 1:
         tx.execute(insert(AttemptRow).values(letter=id, at=now, code=code, answer=answer[:500]))
@@ -113,7 +113,7 @@ def give_back(tx: Connection, leased: Sequence[tuple[int, int]], now: datetime) 
     for id, epoch in leased:
         tx.execute(
             update(LetterRow)
-            .where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == "leased")
+            .where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == word("leased"))
             .values(status="pending", lease_until=None, attempts=LetterRow.attempts - 1, next_attempt=now)
         )
 
@@ -122,7 +122,7 @@ def take_over(tx: Connection, now: datetime, owners: Sequence[str] | None = None
     """Make letters that dead owners had leased due again; all owners where ``owners`` is None (the store is ours alone)."""
     dead = LetterRow.owner.in_(owners) if owners is not None else LetterRow.owner != ""
     values = {"status": "pending", "lease_until": None, "next_attempt": now}
-    return tx.execute(update(LetterRow).where(LetterRow.status == "leased", dead).values(**values)).rowcount
+    return tx.execute(update(LetterRow).where(LetterRow.status == word("leased"), dead).values(**values)).rowcount
 
 
 def untold(tx: Connection, most: int) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ _UNTOLD = (
         LetterRow.id, LetterRow.ticket, LetterRow.status, LetterRow.documents, LetterRow.sent_at, LetterRow.message_id,
         LetterRow.template, LetterRow.recipient, LetterRow.meets, LetterRow.addresses, LetterRow.last_answer,
     )
-    .where(LetterRow.told.is_(False))
+    .where(text("letter.told is false"))
     .order_by(LetterRow.id)
     .limit(bindparam("most"))
 )  # fmt: skip
@@ -203,15 +203,16 @@ def release_held(tx: Connection, ticket: int, now: datetime) -> int:
 def depth(tx: Connection) -> dict[str, Any]:
     """How many letters wait in each state, and since when the oldest does."""
     query = select(LetterRow.status, func.count(), func.min(LetterRow.created_at))
-    rows = list(tx.execute(query.where(LetterRow.status.in_(UNSENT)).group_by(LetterRow.status)))
+    rows = list(tx.execute(query.where(LetterRow.status.in_(words(*UNSENT))).group_by(LetterRow.status)))
     waiting = [at for status, _, at in rows if status in ("pending", "leased")]
     return {"counts": {status: count for status, count, _ in rows}, "oldest": min(waiting, default=None)}
 
 
 def next_attempt(tx: Connection, now: datetime) -> datetime | None:
     """When the next letter is due, None when none waits."""
-    pending = tx.scalar(select(func.min(LetterRow.next_attempt)).where(LetterRow.status == "pending"))
-    leased = tx.scalar(select(func.min(LetterRow.lease_until)).where(LetterRow.status == "leased"))
+    at_work = LetterRow.status.in_(words("pending", "leased"))  # said for the partial index
+    pending = tx.scalar(select(func.min(LetterRow.next_attempt)).where(at_work, LetterRow.status == word("pending")))
+    leased = tx.scalar(select(func.min(LetterRow.lease_until)).where(at_work, LetterRow.status == word("leased")))
     return min((t for t in (pending, leased) if t), default=None)
 
 
@@ -242,7 +243,7 @@ _ADDRESSES = LetterRow.addresses.cast(Text)
 _ANSWERS_TO = select(func.count()).select_from(LetterRow).where(*_ANSWERED, _ADDRESSES.like(bindparam("address")))
 _ANSWERS_SINCE = select(func.count(), func.count(_ADDRESSES.distinct())).select_from(LetterRow).where(*_ANSWERED)
 _NUMBERED = select(DocumentRow).where(
-    DocumentRow.form == bindparam("form"), DocumentRow.number == bindparam("number"), DocumentRow.number != "",
+    DocumentRow.form == bindparam("form"), DocumentRow.number == bindparam("number"), DocumentRow.number != word(""),
     DocumentRow.void == "",
 )  # fmt: skip
 _KEEP_PATH = update(DocumentRow.__table__).where(DocumentRow.id == bindparam("its_id"))

@@ -23,6 +23,8 @@ from kefud.store.tables import (
     Report,
     TaskRow,
     TicketRow,
+    word,
+    words,
 )  # fmt: skip
 from kefud.store.tickets import CLOSED
 
@@ -35,9 +37,9 @@ LATE_NEWS = timedelta(days=2)
 
 def cases(tx: Connection, start: datetime, end: datetime) -> list[Case]:
     """Every ticket a report on [start, end) may count: begun, open, or changed in it. Ordered by number."""
-    running = select(DeadlineRow.ticket).where(DeadlineRow.met.is_(None), DeadlineRow.dropped == "", DeadlineRow.due < end)
+    running = select(DeadlineRow.ticket).where(DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""), DeadlineRow.due < end)
     touched = or_(
-        TicketRow.started_at >= start, TicketRow.updated_at >= start, TicketRow.status.not_in(CLOSED), TicketRow.id.in_(running)
+        TicketRow.started_at >= start, TicketRow.updated_at >= start, TicketRow.status.not_in(words(*CLOSED)), TicketRow.id.in_(running)
     )
     ids = list(tx.scalars(select(TicketRow.id).where(TicketRow.started_at < end, touched)))
     return sorted(of_ids(tx, ids), key=lambda c: c.number)
@@ -58,7 +60,7 @@ def due_between(tx: Connection, start: datetime, end: datetime) -> list[Case]:
 
     What reached us more than two days before it was known (an import, say) is no news.
     """
-    running = (DeadlineRow.met.is_(None), DeadlineRow.dropped == "")
+    running = (DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""))
     fresh = select(TicketRow.id).where(TicketRow.started_at >= start - LATE_NEWS, TicketRow.created_at >= start)
     ids = set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due >= start, DeadlineRow.due < end)))
     ids |= set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due < start, DeadlineRow.ticket.in_(fresh))))
@@ -129,7 +131,7 @@ def _letters(tx: Connection, ids: Sequence[int]) -> dict[int, list[Written]]:
 
 def open_per_handler(tx: Connection) -> dict[str, int]:
     """Open tickets per handler (S3-3.2.3)."""
-    query = select(TicketRow.handler, func.count()).where(TicketRow.status.not_in(CLOSED)).group_by(TicketRow.handler)
+    query = select(TicketRow.handler, func.count()).where(TicketRow.status.not_in(words(*CLOSED))).group_by(TicketRow.handler)
     return {handler: count for handler, count in tx.execute(query) if handler}
 
 

@@ -18,7 +18,7 @@ from kefud.desk.ticket import (
     ArrivalRef, Deadline, Document, LetterRef, Related, Requester, Task, Ticket,
 )  # fmt: skip
 from kefud.store.tables import (
-    ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, TaskRow, TicketRow,
+    ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, TaskRow, TicketRow, word, words,
 )  # fmt: skip
 
 # Statements are built once: building one takes SQLAlchemy four times as long as running it (0.23 ms against 0.05 ms).
@@ -96,9 +96,10 @@ class Ledger:
                 )  # fmt: skip
         for task in ticket.tasks:
             if not (before and task in before.tasks):
-                self._task(ticket.id, task)
+                self.task(ticket.id, task)
 
-    def _task(self, ticket: int, task: Task) -> None:
+    def task(self, ticket: int, task: Task) -> None:
+        """Write a task, or that it is done."""
         if task.id:
             self.tx.execute(update(TaskRow).where(TaskRow.id == task.id).values(done_at=task.done_at))
         else:
@@ -297,7 +298,7 @@ _RELATED_BY = {
 # Said aloud, so that SQLite sees that the partial indexes ("house is not null", "… <> ''") serve.
 _RELATED_BY["house"] = _RELATED_BY["house"].where(TicketRow.house.is_not(None))
 for _key, _column in (("requester_phone", TicketRow.requester_phone), ("requester_email", TicketRow.requester_email)):
-    _RELATED_BY[_key] = _RELATED_BY[_key].where(_column != "")
+    _RELATED_BY[_key] = _RELATED_BY[_key].where(_column != word(""))
 
 
 def _related(tx: Connection, by: str, same: str, since: datetime, most: int) -> tuple[Related, ...]:
@@ -323,7 +324,7 @@ def of_category(tx: Connection, *, category: str, since: datetime, most: int = 6
 
 _SOME_MESSAGE_IDS = bindparam("message_ids", expanding=True)
 _RECEIVED = select(MessageRow.ticket, MessageRow.message_id).where(
-    MessageRow.message_id.in_(_SOME_MESSAGE_IDS), MessageRow.message_id != ""
+    MessageRow.message_id.in_(_SOME_MESSAGE_IDS), MessageRow.message_id != word("")
 )
 _WRITTEN = select(LetterRow.ticket, LetterRow.id, LetterRow.message_id).where(LetterRow.message_id.in_(_SOME_MESSAGE_IDS))
 
@@ -405,12 +406,12 @@ def search(
     """Ids of tickets, newest first. ``status`` may be "open"; ``text`` is looked for literally."""
     query = select(TicketRow.id)
     if status == "open":
-        query = query.where(TicketRow.status.not_in(CLOSED))
+        query = query.where(TicketRow.status.not_in(words(*CLOSED)))
     elif status:
         query = query.where(TicketRow.status == status)
     if due_before:
         late = select(DeadlineRow.ticket).where(
-            DeadlineRow.met.is_(None), DeadlineRow.dropped == "", DeadlineRow.due <= due_before
+            DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""), DeadlineRow.due <= due_before
         )
         query = query.where(TicketRow.id.in_(late))
     if text:
@@ -448,9 +449,9 @@ def messages_of(tx: Connection, ticket: int) -> list[dict[str, Any]]:
 
 def open_counts(tx: Connection, now: datetime) -> dict[str, int]:
     """Open tickets, open deadlines and overdue ones, without touching closed tickets."""
-    is_open = DeadlineRow.met.is_(None) & (DeadlineRow.dropped == "")
+    is_open = DeadlineRow.met.is_(None) & (DeadlineRow.dropped == word(""))
     return {
-        "open": tx.scalar(select(func.count()).select_from(TicketRow).where(TicketRow.status.not_in(CLOSED))) or 0,
+        "open": tx.scalar(select(func.count()).select_from(TicketRow).where(TicketRow.status.not_in(words(*CLOSED)))) or 0,
         "deadlines": tx.scalar(select(func.count()).select_from(DeadlineRow).where(is_open)) or 0,
         "overdue": tx.scalar(select(func.count()).select_from(DeadlineRow).where(is_open, DeadlineRow.due < now)) or 0,
     }
@@ -464,6 +465,6 @@ def tickets_of_sender(tx: Connection, email: str, since: datetime) -> int:
 _OF_SENDER = (
     select(func.count())
     .select_from(TicketRow)
-    .where(TicketRow.requester_email == bindparam("email"), TicketRow.requester_email != "", TicketRow.created_at >= bindparam("since"))
+    .where(TicketRow.requester_email == bindparam("email"), TicketRow.requester_email != word(""), TicketRow.created_at >= bindparam("since"))
 )
 
