@@ -9,7 +9,19 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from kefud.api import (
-    Arrival, DropFolder, Entry, Ledger, Message, Paper, Refused, Settling, Site, SourceFailed, Unreadable, Watch, shown,
+    Arrival,
+    DropFolder,
+    Entry,
+    Ledger,
+    Message,
+    Paper,
+    Refused,
+    Settling,
+    Site,
+    SourceFailed,
+    Unreadable,
+    Watch,
+    shown,
 )  # fmt: skip
 
 from .formats import MOST_PAGES, bundle, complete, kind_of, unbundle

@@ -12,7 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kefud.api import (
-    Arrival, Call, DropFolder, Entry, Ledger, Message, Refused, Settling, Site, SourceFailed, Unreadable, Watch, shown,
+    Arrival,
+    Call,
+    DropFolder,
+    Entry,
+    Ledger,
+    Message,
+    Refused,
+    Settling,
+    Site,
+    SourceFailed,
+    Unreadable,
+    Watch,
+    shown,
 )  # fmt: skip
 
 from .dates import decide_order

@@ -26,7 +26,6 @@ from kefud.desk.houses import normalise_house
 from kefud.desk.ticket import CATEGORIES
 from kefud.errors import ConfigError, KefudError, Problem
 
-
 M = TypeVar("M", bound=BaseModel)
 
 

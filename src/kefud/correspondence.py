@@ -75,7 +75,7 @@ class Correspondence:
         self._viewed: Ticket | None = None
         self._views: dict[str, dict[str, Any]] = {}
         self._plain_views: dict[str, Plain] = {}
-        self._names = {x.id: x.name for x in (*site.parties, *site.roles) if x.name}
+        self._names = {p.id: p.name for p in site.parties if p.name} | {r.id: r.name for r in site.roles if r.name}
 
     # A ticket goes to several readers in several letters: each reader's view of it is made once.
 
@@ -289,7 +289,8 @@ class Correspondence:
     ) -> list[str]:
         profile: Profile = "masked" if mask else recipient.profile
         context = {
-            "ticket": self._plain_view(ticket, profile), "site": self._plain_site, "data": _plain(data), "now": now.astimezone(self.zone),
+            "ticket": self._plain_view(ticket, profile), "site": self._plain_site, "data": _plain(data),
+            "now": now.astimezone(self.zone),
             "notice": data.get("notice", {}),
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip

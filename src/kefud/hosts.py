@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kefud.api import Channel, Observer, Parcel, Transport
 from kefud.compose import Draft, Press, build_mail
+from kefud.compose.mail import Automatic
 from kefud.config import Site
 from kefud.desk import decisions as d
 from kefud.desk.arrival import Arrival
@@ -265,7 +266,8 @@ class TransportHost:
         except KefudError as error:
             return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", ours=True)
         except Exception as error:
-            return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {type(error).__name__}: {error}", ours=True)
+            what = f"building failed: {type(error).__name__}: {error}"
+            return Sent(dispatch.id, dispatch.epoch, False, None, what, ours=True)
 
     def _sent(self, dispatch: Dispatch, ready: _Ready | Sent) -> Sent:
         if isinstance(ready, Sent):
@@ -290,7 +292,7 @@ class TransportHost:
             files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
         message = build_mail(
             Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date, in_reply_to=x.in_reply_to,
-            references=x.references, automatic=x.automatic, files=files, reply_to=x.reply_to,
+            references=x.references, automatic=cast(Automatic, x.automatic), files=files, reply_to=x.reply_to,
         )  # fmt: skip
         parcel = Parcel(
             x.id, x.envelope, tuple(a.email for a in x.addresses), message, x.message_id, x.subject, x.ticket,

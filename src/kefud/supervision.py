@@ -86,10 +86,12 @@ class Reader:
     def _alone(self, waiting: Waiting, at: datetime, error: Exception) -> Reading | Unread:
         """The child died over this one: once more with the rule at work left out, then it is a person's."""
         rule = getattr(error, "doing", "")
-        if rule and not rule.startswith("channel "):
-            self.breaker.failed(rule, str(error))
+        blamed = rule if rule and not rule.startswith("channel ") and not _from_outside(error) else ""
+        if blamed:
+            self.breaker.failed(blamed, str(error))
+        if blamed or _from_outside(error):
             try:
-                return self._ask([waiting], at, extra=(rule,))[0]
+                return self._ask([waiting], at, extra=(blamed,) if blamed else ())[0]
             except (WorkerDied, Failed) as again:
                 error = again
         log.error("arrival-unreadable", arrival=waiting.id, reason=error)
@@ -107,6 +109,11 @@ class Reader:
         return found
 
 
+def _from_outside(error: Exception) -> bool:
+    """Whether somebody else may have ended the child (kill -9, the kernel short of memory): then no rule is blamed at once."""
+    return isinstance(error, WorkerDied) and error.reason == "killed by SIGKILL"
+
+
 class Judge:
     """The reading room that asks the rules about tickets."""
 
@@ -118,11 +125,15 @@ class Judge:
     def judge(self, batch: Sequence[tuple[Ticket, Occasion, Sequence[Decision]]]) -> list[Outcome]:
         """Outcomes in the order of the batch; a rule that kills the child costs only its own opinion."""
         extra: list[str] = []
+        forgiven = False
         while True:
             try:
                 outcomes = self._ask(batch, extra)
                 break
             except (WorkerDied, Failed) as error:
+                if _from_outside(error) and not forgiven:
+                    forgiven = True
+                    continue
                 rule = getattr(error, "doing", "")
                 if not rule or rule in extra:
                     raise

@@ -22,21 +22,21 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from acceptance.compare import Produced, differences  # noqa: E402
-from acceptance.office import configuration, moment, phone_pieces, sidecar  # noqa: E402
-from paper import render_letter  # noqa: E402
-from servers.dovecot import Mailbox, dovecot  # noqa: E402
-from servers.scripted_smtp import ScriptedSmtp  # noqa: E402
+from paper import render_letter
+from servers.dovecot import Mailbox, dovecot
+from servers.scripted_smtp import ScriptedSmtp
 
-from kefud import log  # noqa: E402
-from kefud.cli.shelf import entry_json  # noqa: E402
-from kefud.config import load  # noqa: E402
-from kefud.desk.view import ticket_json  # noqa: E402
-from kefud.store import arrivals, letters, tickets  # noqa: E402
-from kefud.store.imports import take_in  # noqa: E402
-from kefud.store.invariants import violations  # noqa: E402
-from kefud.store.tables import ArrivalRow, ArrivalTicket, LetterRow  # noqa: E402
-from kefud.wiring import Office  # noqa: E402
+from acceptance.compare import Produced, differences
+from acceptance.office import configuration, moment, phone_pieces, sidecar
+from kefud import log
+from kefud.cli.shelf import entry_json
+from kefud.config import load
+from kefud.desk.view import ticket_json
+from kefud.store import arrivals, letters, tickets
+from kefud.store.imports import take_in
+from kefud.store.invariants import violations
+from kefud.store.tables import ArrivalRow, ArrivalTicket, LetterRow
+from kefud.wiring import Office
 
 
 class MovedClock:

@@ -90,8 +90,10 @@ class Kefud:
         self.spool = home / "var"
         self.spool.mkdir(mode=0o700, exist_ok=True)
         self.database = self.spool / "kefud.db"
+        self._past = {"arrival": 0, "letter": 0, "ticket": 0}
         if store is not None:
             shutil.copy(store, self.database)
+            self._past = {table: self._ask(f"select max(id) from {table}") for table in self._past}
         self.most_pss = 0.0
         self._gone: dict[int, float] = {}
 
@@ -107,7 +109,7 @@ class Kefud:
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = f"\0kefud-bench-{os.getpid()}-{time.monotonic_ns()}"
         self._notified.bind(address)
-        self._log = open(self.home / "log", "ab")  # noqa: SIM115
+        self._log = open(self.home / "log", "ab")
         environment = {**self.environment, "NOTIFY_SOCKET": f"@{address[1:]}"}
         self.started = time.perf_counter()
         self.process = subprocess.Popen(self.command("run"), env=environment, stdout=self._log, stderr=self._log)
@@ -177,7 +179,7 @@ class Kefud:
 
     def taken(self, count: int) -> bool:
         """Whether so many arrivals are committed."""
-        return self._ask("select count(*) from arrival where channel <> 'past'") >= count
+        return self._ask(f"select count(*) from arrival where id > {self._past['arrival']}") >= count
 
     def filed(self, count: int) -> bool:
         """Whether so many arrivals are worked off."""
@@ -187,14 +189,15 @@ class Kefud:
         """Whether so many arrivals are worked off, their letters sent, and the tickets told."""
         if not self.filed(count):
             return False
-        work = "exists(select 1 from letter where status in ('pending', 'leased')) or exists(select 1 from letter where not told)"
+        work = "exists(select 1 from letter where status in ('pending', 'leased')) or exists(select 1 from letter where told is false)"
         return not self._ask(f"select {work}")
 
     def state(self) -> dict[str, int]:
-        words = "select 'arrivals ' || status, count(*) from arrival where channel <> 'past' group by 1 union all "
-        words += "select 'letters ' || status, count(*) from letter where id > coalesce((select max(id) from letter where told and "
-        words += "template = 'past'), 0) group by 1 union all select 'tickets', count(*) from ticket where channel <> 'past'"
-        return dict(self._rows(words))
+        found: dict[str, int] = {}
+        for table, past in self._past.items():
+            status = "'s'" if table == "ticket" else "' ' || status"
+            found |= self._rows(f"select '{table}' || {status}, count(*) from {table} where id > {past} group by 1")
+        return found
 
     def _ask(self, query: str) -> int:
         rows = self._rows(query)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.daemon import Kefud
 from kefud import hosts
 from kefud.casework import Casework
 from kefud.compose import Press
@@ -17,8 +18,6 @@ from kefud.outbox import Outbox
 from kefud.shipped import shipped
 from kefud.store import arrivals, blobs
 from kefud.wiring import Office
-
-from bench.daemon import Kefud
 
 BATCH = 25
 

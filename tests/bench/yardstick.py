@@ -59,17 +59,22 @@ def _one(store: sqlite3.Connection, server: smtplib.SMTP, place: Path, raw: byte
     if store.execute("select 1 from message where message_id = ?", (message_id,)).fetchone():
         store.execute("commit")
         return False
-    parent = store.execute("select ticket from message where message_id = ?", (str(mail["In-Reply-To"] or "").strip(),)).fetchone()
+    parent = store.execute(
+        "select ticket from message where message_id = ?", (str(mail["In-Reply-To"] or "").strip(),)
+    ).fetchone()
     sender = str(mail["From"] or "")
     values = (_words(mail["Subject"]), sender)
     ticket = parent[0] if parent else store.execute("insert into ticket (subject, sender) values (?, ?)", values).lastrowid
     row = store.execute("insert into message (ticket, message_id, text) values (?, ?, ?)", (ticket, message_id, text)).lastrowid
     store.executemany("insert into attachment values (?, ?, ?, ?)", [(row, *one) for one in kept])
     answer = not parent and not mail["Auto-Submitted"]
-    letter = store.execute("insert into letter (ticket, answers) values (?, ?)", (ticket, message_id)).lastrowid if answer else 0
+    letter = (
+        store.execute("insert into letter (ticket, answers) values (?, ?)", (ticket, message_id)).lastrowid if answer else 0
+    )
     store.execute("commit")
     if answer:
-        head = f"From: service@example.cn\r\nTo: owner@example.com\r\nSubject: [{ticket}] received\r\nIn-Reply-To: {message_id}\r\n"
+        head = "From: service@example.cn\r\nTo: owner@example.com\r\n"
+        head += f"Subject: [{ticket}] received\r\nIn-Reply-To: {message_id}\r\n"
         server.sendmail("service@example.cn", ["owner@example.com"], head + "Auto-Submitted: auto-replied\r\n\r\nreceived\r\n")
         store.execute("update letter set sent = 1 where id = ?", (letter,))
     return answer

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-
 import click
 
 from kefud.cli.common import as_json, config_path, loaded, show

@@ -10,6 +10,7 @@ import click
 from kefud.errors import Usage
 from kefud.shipped import shipped
 
+
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False))
 def init(directory: str) -> None:

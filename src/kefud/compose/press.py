@@ -22,7 +22,7 @@ from kefud.errors import KefudError, Problem
 try:
     import typst
 except ImportError:  # the extra "pdf" is not installed: letters still leave, papers wait
-    typst = None
+    typst = None  # type: ignore[assignment]
 
 SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
 SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Serif CJK SC")

@@ -26,7 +26,7 @@ def unfit(decision: object) -> str:
     """Why ``decision`` is none, "" where it is one: its type, the types of its fields, plain values, and not too many."""
     if not isinstance(decision, Decision):
         return f"{type(decision).__name__} is no decision"
-    kind = type(decision)
+    kind: Any = type(decision)
     for name, types in _fields(kind):
         if not isinstance(getattr(decision, name), types):
             return f"{kind.__name__}.{name} is a {type(getattr(decision, name)).__name__}"
@@ -40,7 +40,7 @@ def unfit(decision: object) -> str:
 
 
 @cache
-def _fields(kind: type[Decision]) -> tuple[tuple[str, tuple[type, ...]], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, tuple[type, ...]], ...]:
     """The fields whose type can be checked at a glance."""
     found = []
     for field in dataclasses.fields(kind):

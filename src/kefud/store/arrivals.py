@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, u
 
 from kefud.desk.arrival import Arrival
 from kefud.store import blobs
-from kefud.store.tables import ArrivalRow, ArrivalTicket, Blob, word, TicketRow
+from kefud.store.tables import ArrivalRow, ArrivalTicket, Blob, TicketRow, table_of, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def take(
 
 
 # Statements are built once: building one takes SQLAlchemy four times as long as running it.
-_INSERT = insert(ArrivalRow.__table__)
+_INSERT = insert(table_of(ArrivalRow))
 _KNOWN = select(ArrivalRow.ref).where(
     ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref.in_(bindparam("refs", expanding=True))
 )
@@ -94,7 +94,7 @@ _WAITING = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )  # fmt: skip
-_LEASE = update(ArrivalRow.__table__).where(ArrivalRow.id.in_(bindparam("ids", expanding=True)))
+_LEASE = update(table_of(ArrivalRow)).where(ArrivalRow.id.in_(bindparam("ids", expanding=True)))
 _CLAIMED = (
     select(
         ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject,
@@ -104,7 +104,7 @@ _CLAIMED = (
     .where(ArrivalRow.id.in_(bindparam("ids", expanding=True)))
     .order_by(ArrivalRow.id)
 )  # fmt: skip
-_SETTLE = update(ArrivalRow.__table__).where(ArrivalRow.id == bindparam("its_id"))
+_SETTLE = update(table_of(ArrivalRow)).where(ArrivalRow.id == bindparam("its_id"))
 _TWIN = select(func.min(ArrivalRow.id)).where(
     ArrivalRow.digest == bindparam("digest"), ArrivalRow.digest != word(""), ArrivalRow.id != bindparam("its_id"),
     ArrivalRow.status.in_(("filed", "ignored")),

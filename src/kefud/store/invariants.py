@@ -14,7 +14,16 @@ from kefud.store.database import Database
 from kefud.store.numbers import IMPORTED
 from kefud.store.personal import ERASED, broken_accesses
 from kefud.store.tables import (
-    ArrivalRow, ArrivalTicket, Blob, Counter, DeadlineRow, DocumentRow, HistoryRow, LetterRow, TaskRow, TicketRow,
+    ArrivalRow,
+    ArrivalTicket,
+    Blob,
+    Counter,
+    DeadlineRow,
+    DocumentRow,
+    HistoryRow,
+    LetterRow,
+    TaskRow,
+    TicketRow,
 )  # fmt: skip
 from kefud.store.tickets import CLOSED, link_hash
 
@@ -65,7 +74,7 @@ def _i2_originals(tx: Connection, spool: Path) -> Found:
         yield f"arrival {id}", "has no original"
     for sha, data, path in tx.execute(select(Blob.sha, Blob.data, Blob.path)):
         try:
-            content = data if data is not None else (spool / "blobs" / path).read_bytes()
+            content = data if data is not None else (spool / "blobs" / str(path)).read_bytes()
         except OSError as error:
             yield f"original {sha[:12]}", f"cannot be read: {error.strerror}"
             continue
@@ -100,7 +109,7 @@ def _i5_history(tx: Connection, spool: Path) -> Found:
 
 
 def _i6_files(tx: Connection, spool: Path) -> Found:
-    named = set(tx.scalars(select(Blob.path).where(Blob.path.is_not(None))))
+    named = {str(path) for path in tx.scalars(select(Blob.path).where(Blob.path.is_not(None)))}
     root = spool / "blobs"
     for file in root.rglob("*") if root.is_dir() else ():
         if file.is_file() and not file.name.startswith(".") and len(file.name) != 64:

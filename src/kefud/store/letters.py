@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Text, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.orm import aliased
 
-from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow, word, words
+from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow, table_of, word, words
 
 UNSENT = ("pending", "leased", "held", "failed")
 
@@ -57,7 +57,7 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )  # fmt: skip
 _LEASE = (
-    update(LetterRow.__table__)
+    update(table_of(LetterRow))
     .where(LetterRow.id.in_(bindparam("ids", expanding=True)))
     .values(
         status="leased", owner=bindparam("new_owner"), lease_until=bindparam("until"), epoch=LetterRow.epoch + 1,
@@ -86,11 +86,11 @@ def sent(tx: Connection, results: Sequence[tuple[int, int, int | None, str]], no
 
 
 _SENT = (
-    update(LetterRow.__table__)
+    update(table_of(LetterRow))
     .where(LetterRow.id == bindparam("its_id"), LetterRow.epoch == bindparam("its_epoch"), LetterRow.status == word("leased"))
     .values(status="sent", lease_until=None, told=False)
 )
-_INSERT_ATTEMPT = insert(AttemptRow.__table__)
+_INSERT_ATTEMPT = insert(table_of(AttemptRow))
 
 
 def not_sent(
@@ -102,7 +102,7 @@ def not_sent(
         "last_answer": answer[:500], "told": bool(again),
     }  # fmt: skip
     done = tx.execute(
-        update(LetterRow).where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == word("leased")).values(**values)
+        update(LetterRow).where(LetterRow.id == id, LetterRow.epoch == epoch, LetterRow.status == "leased").values(**values)
     )
     if done.rowcount == 1:
         tx.execute(insert(AttemptRow).values(letter=id, at=now, code=code, answer=answer[:500]))
@@ -139,7 +139,7 @@ _UNTOLD = (
     .order_by(LetterRow.id)
     .limit(bindparam("most"))
 )  # fmt: skip
-_TELL = update(LetterRow.__table__).where(LetterRow.id.in_(bindparam("ids", expanding=True))).values(told=True)
+_TELL = update(table_of(LetterRow)).where(LetterRow.id.in_(bindparam("ids", expanding=True))).values(told=True)
 _BY_MESSAGE_ID = select(LetterRow).where(LetterRow.message_id == bindparam("message_id"))
 _KEYS_USED = select(LetterRow.key).where(
     LetterRow.ticket == bindparam("ticket"), LetterRow.key.in_(bindparam("keys", expanding=True))
@@ -246,4 +246,4 @@ _NUMBERED = select(DocumentRow).where(
     DocumentRow.form == bindparam("form"), DocumentRow.number == bindparam("number"), DocumentRow.number != word(""),
     DocumentRow.void == "",
 )  # fmt: skip
-_KEEP_PATH = update(DocumentRow.__table__).where(DocumentRow.id == bindparam("its_id"))
+_KEEP_PATH = update(table_of(DocumentRow)).where(DocumentRow.id == bindparam("its_id"))

@@ -7,7 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from kefud.store.tables import Counter
+from kefud.store.tables import Counter, table_of
 
 SERIES = {
     "notice": "客联", "opinion_form": "客意", "visit_record": "客访", "approval_request": "客请", "extension_notice": "客延",
@@ -30,7 +30,7 @@ def draw(tx: Connection, name: str, count: int = 1) -> int:
 
 
 _DRAW = (
-    update(Counter.__table__)
+    update(table_of(Counter))
     .where(Counter.name == bindparam("series"))
     .values(value=Counter.value + bindparam("count"))
     .returning(Counter.value)

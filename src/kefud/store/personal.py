@@ -20,8 +20,19 @@ from kefud.privacy import TOMBSTONE, Person, digest, spelled, without
 from kefud.store import settings, tickets
 from kefud.store.database import Database
 from kefud.store.tables import (
-    AccessRow, ArrivalRow, ArrivalTicket, AttemptRow, Base, Blob, DocumentRow, HistoryRow, LetterRow, MessageRow, Report,
-    TaskRow, TicketRow,
+    AccessRow,
+    ArrivalRow,
+    ArrivalTicket,
+    AttemptRow,
+    Base,
+    Blob,
+    DocumentRow,
+    HistoryRow,
+    LetterRow,
+    MessageRow,
+    Report,
+    TaskRow,
+    TicketRow,
 )  # fmt: skip
 
 KEPT_FIELDS = (
@@ -184,7 +195,7 @@ def _drop_originals(tx: Connection, arrivals: Iterable[int], spool: Path) -> tup
 
 def _mentions(table: type[Base], columns: Sequence[str], person: Person) -> Any:
     """Rows that may mention the person: a coarse net, for numbers are written with spaces too."""
-    found = []
+    found: list[Any] = []
     for name in columns:
         column = cast(getattr(table, name), Text)
         for mark in person.marks:

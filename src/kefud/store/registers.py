@@ -37,9 +37,11 @@ LATE_NEWS = timedelta(days=2)
 
 def cases(tx: Connection, start: datetime, end: datetime) -> list[Case]:
     """Every ticket a report on [start, end) may count: begun, open, or changed in it. Ordered by number."""
-    running = select(DeadlineRow.ticket).where(DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""), DeadlineRow.due < end)
+    is_open = (DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""))
+    running = select(DeadlineRow.ticket).where(*is_open, DeadlineRow.due < end)
     touched = or_(
-        TicketRow.started_at >= start, TicketRow.updated_at >= start, TicketRow.status.not_in(words(*CLOSED)), TicketRow.id.in_(running)
+        TicketRow.started_at >= start, TicketRow.updated_at >= start, TicketRow.status.not_in(words(*CLOSED)),
+        TicketRow.id.in_(running)
     )
     ids = list(tx.scalars(select(TicketRow.id).where(TicketRow.started_at < end, touched)))
     return sorted(of_ids(tx, ids), key=lambda c: c.number)

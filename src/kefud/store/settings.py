@@ -51,7 +51,8 @@ def take_lease(tx: Connection, name: str, owner: str, now: datetime, seconds: fl
 
 def database_now(tx: Connection) -> datetime:
     """The database's own clock: hosts that share a store do not trust each other's."""
-    return tx.scalar(text("select clock_timestamp()")).astimezone(UTC)  # type: ignore[union-attr]
+    now: datetime = tx.execute(text("select clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)
 
 
 def dead_owners(tx: Connection, prefix: str, now: datetime) -> list[str]:

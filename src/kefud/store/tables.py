@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
-    JSON, BigInteger, Boolean, DateTime, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text,
-    UniqueConstraint, literal, text,
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal,
+    text,
 )  # fmt: skip
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.types import TypeDecorator
 
 
@@ -55,6 +69,14 @@ def word(value: str) -> BindParameter[str]:
 
 def words(*values: str) -> list[BindParameter[str]]:
     return [word(value) for value in values]
+
+
+_KEYED = text("key <> ''")
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model, for statements that are built once and go past the ORM."""
+    return cast(Table, model.__table__)
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -273,8 +295,7 @@ class LetterRow(Base):
         _partial("ix_letter_untold", "id", where="told is false"),
         Index("ix_letter_sent", "sent_at"),
         _partial("ix_letter_answers", "created_at", where="automatic = 'auto-replied'"),
-        Index("uq_letter_key", "ticket", "key", unique=True, sqlite_where=text("key <> ''"),
-              postgresql_where=text("key <> ''")),
+        Index("uq_letter_key", "ticket", "key", unique=True, sqlite_where=_KEYED, postgresql_where=_KEYED),
     )  # fmt: skip
 
 

@@ -10,30 +10,48 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
 
 from kefud.desk.message import Message
 from kefud.desk.occasions import Author
 from kefud.desk.ticket import (
-    ArrivalRef, Deadline, Document, LetterRef, Related, Requester, Task, Ticket,
+    ArrivalRef,
+    Deadline,
+    Document,
+    LetterRef,
+    Related,
+    Requester,
+    Task,
+    Ticket,
 )  # fmt: skip
 from kefud.store.tables import (
-    ArrivalRow, ArrivalTicket, DeadlineRow, DocumentRow, HistoryRow, LetterRow, MessageRow, TaskRow, TicketRow, word, words,
+    ArrivalRow,
+    ArrivalTicket,
+    DeadlineRow,
+    DocumentRow,
+    HistoryRow,
+    LetterRow,
+    MessageRow,
+    TaskRow,
+    TicketRow,
+    table_of,
+    word,
+    words,
 )  # fmt: skip
 
 # Statements are built once: building one takes SQLAlchemy four times as long as running it (0.23 ms against 0.05 ms).
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CHILDREN = (DeadlineRow, DocumentRow, LetterRow, TaskRow)
 _INSERT = {
-    table: insert(table.__table__)
+    table: insert(table_of(table))
     for table in (TicketRow, *_CHILDREN, MessageRow, HistoryRow, ArrivalTicket)
 }  # fmt: skip
-_UPDATE_SEEN = update(TicketRow.__table__).where(
+_UPDATE_SEEN = update(table_of(TicketRow)).where(
     TicketRow.id == bindparam("its_id"), TicketRow.updated_at == bindparam("seen_at")
 )
-_UPDATE = update(TicketRow.__table__).where(TicketRow.id == bindparam("its_id"))
+_UPDATE = update(table_of(TicketRow)).where(TicketRow.id == bindparam("its_id"))
 _DROP_DEADLINES = delete(DeadlineRow).where(DeadlineRow.ticket == bindparam("its_ticket"))
-_UPDATE_DOCUMENT = update(DocumentRow.__table__).where(DocumentRow.id == bindparam("its_id"))
+_UPDATE_DOCUMENT = update(table_of(DocumentRow)).where(DocumentRow.id == bindparam("its_id"))
 _END_OF_HISTORY = (
     select(HistoryRow.seq, HistoryRow.hash)
     .where(HistoryRow.ticket == bindparam("ticket"))
@@ -131,8 +149,8 @@ class Ledger:
         row = {
             "ticket": ticket, "seq": seq + 1, "at": self.now, "who": who[:80], "what": what[:80], "why": why, "data": data or {},
         }  # fmt: skip
-        row["hash"] = link_hash(previous, row)
-        self._chain[ticket] = (seq + 1, row["hash"])
+        link = row["hash"] = link_hash(previous, row)
+        self._chain[ticket] = (seq + 1, link)
         self._rows[HistoryRow].append(row)
 
     def letter(self, row: dict[str, Any]) -> None:
@@ -322,7 +340,7 @@ def of_category(tx: Connection, *, category: str, since: datetime, most: int = 6
     return _related(tx, "category", category, since, most)
 
 
-_SOME_MESSAGE_IDS = bindparam("message_ids", expanding=True)
+_SOME_MESSAGE_IDS: BindParameter[Any] = bindparam("message_ids", expanding=True)
 _RECEIVED = select(MessageRow.ticket, MessageRow.message_id).where(
     MessageRow.message_id.in_(_SOME_MESSAGE_IDS), MessageRow.message_id != word("")
 )
@@ -340,9 +358,9 @@ def by_message_ids(tx: Connection, message_ids: Sequence[str]) -> dict[int, tupl
     wanted = {"message_ids": list(message_ids)}
     for ticket, message_id in tx.execute(_RECEIVED, wanted):
         found[ticket] = (0, message_id)
-    for ticket, letter, message_id in tx.execute(_WRITTEN, wanted):
-        if ticket is not None:
-            found[ticket] = (letter, message_id)
+    for owner, letter, message_id in tx.execute(_WRITTEN, wanted):
+        if owner is not None:
+            found[owner] = (letter, message_id)
     return found
 
 
@@ -465,6 +483,9 @@ def tickets_of_sender(tx: Connection, email: str, since: datetime) -> int:
 _OF_SENDER = (
     select(func.count())
     .select_from(TicketRow)
-    .where(TicketRow.requester_email == bindparam("email"), TicketRow.requester_email != word(""), TicketRow.created_at >= bindparam("since"))
-)
+    .where(
+        TicketRow.requester_email == bindparam("email"), TicketRow.requester_email != word(""),
+        TicketRow.created_at >= bindparam("since"),
+    )
+)  # fmt: skip
 

@@ -1,8 +1,9 @@
 """first schema"""
 
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
+
 import kefud.store.tables
 
 revision = '0001'
