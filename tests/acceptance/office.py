@@ -69,7 +69,8 @@ def _parties(context: dict[str, Any]) -> list[str]:
         if not origin:
             continue
         id = origin if origin != "contractor" else f"contractor-{len([g for g in groups if g.startswith('contractor')]) + 1}"
-        name = entry.get("unit") or (context.get("property_company") if origin == "property_company" else NAMES.get(origin, origin))
+        own = context.get("property_company") if origin == "property_company" else NAMES.get(origin, origin)
+        name = entry.get("unit") or own
         group = groups.setdefault(id, {"id": id, "name": name, "kind": KINDS.get(origin, "department"), "addresses": []})
         if "fallback" in str(entry.get("note", "")).lower():
             group["fallback"] = entry["address"]

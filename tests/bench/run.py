@@ -292,7 +292,7 @@ def ocr(bench: Bench) -> Figures:
         + "楼道的灯坏了十多天，晚上回家看不见台阶，请尽快安排维修。\n" * 6
         + "\n钱样例\n电话：13800000201\n"
     )
-    pages = [render_pages(f"第{n}号\n{text}", angle=0.2 + n / 10)[0] for n in range(6)]
+    pages = [render_pages(f"第{n}号\n{text}", angle=0.2 + n / 10)[0] for n in range(4)]
     engine = rapidocr.RapidOCR(
         params={"Global.use_cls": False, "Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 1}
     )
@@ -305,9 +305,9 @@ def ocr(bench: Bench) -> Figures:
         page.save(folder / f"scan-{number}.png")
     with bench.kefud("ocr", smtp=False, box=folder) as kefud:
         began = kefud.ready()
-        kefud.wait(lambda: kefud.taken(1), 300)
+        kefud.wait(lambda: kefud.taken(1), 90)
         taken = time.perf_counter() - kefud.started
-        took = kefud.wait(lambda: kefud.filed(len(pages)), 600) - max(began, taken)
+        took = kefud.wait(lambda: kefud.filed(len(pages)), 180) - max(began, taken)
     return {"pages_per_s": len(pages) / took, "library_pages_per_s": alone, "ratio": len(pages) / took / alone}
 
 
@@ -489,7 +489,7 @@ def table(figures: Figures) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mails", type=int, default=500)
+    parser.add_argument("--mails", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tickets", type=int, default=100_000)
     parser.add_argument("--seed", default="1")
@@ -513,7 +513,10 @@ def main() -> None:
             for name in wanted:
                 say(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}")
                 began = time.perf_counter()
-                figures[name] = PARTS[name](bench)
+                try:
+                    figures[name] = PARTS[name](bench)
+                except RuntimeError as error:
+                    figures[name] = {"failed": str(error)}
                 say(f"  {time.perf_counter() - began:.0f} s  " + json.dumps(_rounded(figures[name])))
             if "taking" in figures and "fetch" in figures:
                 figures["taking"]["share_of_fetch"] = figures["taking"]["filed_per_s"] / figures["fetch"]["mails_per_s"]

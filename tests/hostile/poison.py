@@ -37,7 +37,13 @@ def mixed(name: str, *parts: bytes) -> bytes:
 def nested(depth: int) -> bytes:
     opening = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth))
     closing = b"".join(b"\r\n--b%d--" % n for n in range(depth)[::-1])
-    return f"{HEAD}Subject: nested {depth}\r\n".encode() + opening + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + LEAK.encode() + closing
+    return (
+        f"{HEAD}Subject: nested {depth}\r\n".encode()
+        + opening
+        + b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+        + LEAK.encode()
+        + closing
+    )
 
 
 CHARSETS = (
@@ -112,17 +118,27 @@ def mails() -> Iterator[tuple[str, bytes]]:
     for depth in (30, 900, 3000):
         yield f"nested {depth}", nested(depth)
     for count in (1_000, 50_000):
-        yield f"parts {count}", letter(f"parts{count}", "Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n\r\n\r\n" * count + b"--b--")
+        yield (
+            f"parts {count}",
+            letter(f"parts{count}", "Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n\r\n\r\n" * count + b"--b--"),
+        )
     for n, charset in enumerate(CHARSETS):
         yield f"charset {charset[:20]!r}", letter(f"charset{n}", f'Content-Type: text/plain; charset="{charset}"\r\n')
         yield f"word {charset[:20]!r}", letter(f"word{n}", f"Subject: =?{charset}?b?wqnLrg==?= word{n}\r\n")
     for n, field in enumerate(FIELDS):
         own = field.lower().startswith(("from", "date", "to:"))
-        head = "".join(line + "\r\n" for line in HEAD.splitlines() if not (own and line.split(":")[0].lower() == field.split(":")[0].lower()))
+        head = "".join(
+            line + "\r\n"
+            for line in HEAD.splitlines()
+            if not (own and line.split(":")[0].lower() == field.split(":")[0].lower())
+        )
         yield f"field {field[:40]!r}", letter(f"field{n}", f"{field}\r\n", head=head)
     for n, subject in enumerate(SUBJECTS):
         words = base64.b64encode(subject.encode()).decode()
-        yield f"subject {subject[:20]!r}", letter(f"subject{n}", f"Subject: =?utf-8?b?{words}?= subject{n}\r\n", f"{subject}{LEAK}")
+        yield (
+            f"subject {subject[:20]!r}",
+            letter(f"subject{n}", f"Subject: =?utf-8?b?{words}?= subject{n}\r\n", f"{subject}{LEAK}"),
+        )
     for n, body in enumerate(BODIES):
         yield f"body {body[:20]!r}", letter(f"body{n}", "Content-Type: text/plain; charset=utf-8\r\n", body)
     for n, markup in enumerate(MARKUP):
@@ -140,7 +156,10 @@ def mails() -> Iterator[tuple[str, bytes]]:
     yield "same names", mixed("same", *(part("text/plain", b"%d" % n, "; filename=a.txt") for n in range(300)))
     yield "base64 of nonsense", letter("nonsense", "Content-Transfer-Encoding: base64\r\n", b"A=" * 150_000)
     yield "quoted nonsense", letter("quoted", "Content-Transfer-Encoding: quoted-printable\r\n", b"=" * 300_000)
-    yield "svg", mixed("svg", part("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "; filename=a.svg"))
+    yield (
+        "svg",
+        mixed("svg", part("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "; filename=a.svg")),
+    )
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -174,12 +193,23 @@ def pdf(content: bytes = b"", box: str = "0 0 595 842", more: bytes = b"", pages
     )  # fmt: skip
 
 
-GOOD_PAPER = pdf(b"BT /F 14 Tf 60 700 Td (Please repair the light in the hall of house 5, it has been broken for two weeks.) Tj ET")
+GOOD_PAPER = pdf(
+    b"BT /F 14 Tf 60 700 Td (Please repair the light in the hall of house 5, it has been broken for two weeks.) Tj ET"
+)
 
 
 def tiff(width: int, height: int, after: int = 0) -> bytes:
     """A TIFF with one strip; ``after`` is where it says the next directory stands."""
-    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 1), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (278, 4, 1, height), (279, 4, 1, 8)]
+    tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 1),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (278, 4, 1, height),
+        (279, 4, 1, 8),
+    ]
     body = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<I", 16) + b"\0" * 8 + struct.pack("<H", len(tags)) + body + struct.pack("<I", after)
 
@@ -194,15 +224,26 @@ def papers() -> Iterator[tuple[str, bytes]]:
     yield "pages300.pdf", pdf(b"BT /F 9 Tf 9 9 Td (x) Tj ET", pages=300)
     yield "javascript.pdf", pdf(b"", more=b"/OpenAction << /S /JavaScript /JS (app.alert(1)) >>")
     yield "launch.pdf", pdf(b"", more=b"/OpenAction << /S /Launch /F (/bin/sh) >>")
-    yield "loop.pdf", b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 1 0 R /Kids [1 0 R] >>\nendobj\ntrailer << /Root 1 0 R /Prev 9 >>\nstartxref\n9\n%%EOF\n"
+    yield (
+        "loop.pdf",
+        b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 1 0 R /Kids [1 0 R] >>\nendobj\ntrailer << /Root 1 0 R /Prev 9 >>\nstartxref\n9\n%%EOF\n",
+    )
     yield "no-pages.pdf", b"%PDF-1.4\ntrailer << >>\n%%EOF\n"
     yield "deep.pdf", b"%PDF-1.4\n1 0 obj\n" + b"[" * 100_000 + b"\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
     yield "operators.pdf", pdf(b"q " * 500_000)
     yield "ones.tif", tiff(60000, 60000)
     yield "ring.tif", tiff(8, 8, after=16)
     yield "far.tif", tiff(8, 8, after=2**31)
-    yield "truncated.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xda\x00\x08" + b"\0" * 900 + b"\xff\xd9"
-    yield "big.jpg", b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\0\x02\x11\x03\x11\0\x3f\0" + b"\0" * 99 + b"\xff\xd9"
+    yield (
+        "truncated.jpg",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xda\x00\x08" + b"\0" * 900 + b"\xff\xd9",
+    )
+    yield (
+        "big.jpg",
+        b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\0\x02\x11\x03\x11\0\x3f\0"
+        + b"\0" * 99
+        + b"\xff\xd9",
+    )
     yield "zip.png", zip_bomb()
     yield "svg.png", b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>"
     yield "eps.pdf", b"%!PS-Adobe-3.0\n(%pipe%id) (r) file\n%%EOF\n"
@@ -215,7 +256,12 @@ ROW = "A{0},2025-03-03 08:15:00,呼入,13800000{1:03d},80000000,102,已接听,{2
 def logs() -> Iterator[tuple[str, bytes]]:
     """File name → telephone log that wants to harm."""
     row = ROW.format
-    yield "formulae.csv", (HEADS + "".join(row(f"F{n}", n, text) for n, text in enumerate(("=cmd|'/c calc'!A1", "+1+1", "@SUM(1)", "-2+3")))).encode()
+    yield (
+        "formulae.csv",
+        (
+            HEADS + "".join(row(f"F{n}", n, text) for n, text in enumerate(("=cmd|'/c calc'!A1", "+1+1", "@SUM(1)", "-2+3")))
+        ).encode(),
+    )
     yield "half.csv", (HEADS + row("H1", 1, "路灯坏了") + "AH2,2025-03-03 08:16").encode()
     yield "empty.csv", b""
     yield "nul.csv", (HEADS + row("N1", 2, "漏\0水")).encode()
@@ -225,7 +271,12 @@ def logs() -> Iterator[tuple[str, bytes]]:
     yield "utf16.csv", (HEADS + row("U1", 4, "电梯异响")).encode("utf-16")
     yield "utf16-no-bom.csv", (HEADS + row("U2", 5, "电梯异响")).encode("utf-16-le")
     yield "gbk.csv", (HEADS + row("G1", 6, "门禁失灵")).encode("gb18030")
-    yield "times.csv", (HEADS + "AT1,9999-99-99 99:99:99,呼入,1,2,3,已接听,x\nAT2,,,,,,,\nAT3,0000-00-00,呼入,13800000007,2,-5,已接听,x\n").encode()
+    yield (
+        "times.csv",
+        (
+            HEADS + "AT1,9999-99-99 99:99:99,呼入,1,2,3,已接听,x\nAT2,,,,,,,\nAT3,0000-00-00,呼入,13800000007,2,-5,已接听,x\n"
+        ).encode(),
+    )
     yield "cell.csv", (HEADS + row("C1", 8, "漏" * 60_000)).encode()
     yield "no-heads.csv", row("X1", 9, "没有表头").encode()
     yield "mail.csv", letter("a mail in the wrong folder")

@@ -15,7 +15,9 @@ RUDE = "西门保安态度恶劣,骂人,我要投诉,请给我一个说法。"
 
 def opened(office: Station, count: int = 2) -> None:
     for n in range(count):
-        office.put(mail(f"{n + 1}号楼1单元101业主,电话1380000{n:04d}。{RUDE}", sender=f"a{n}@mail.example.com", name=f"业主{n}"))
+        office.put(
+            mail(f"{n + 1}号楼1单元101业主,电话1380000{n:04d}。{RUDE}", sender=f"a{n}@mail.example.com", name=f"业主{n}")
+        )
     office.work()
     assert len(office.tickets) == count
 
@@ -24,7 +26,11 @@ def each_once(office: Station) -> None:
     """No step of the ladder, no chaser, no letter under a key was written twice."""
     keys = Counter((x["ticket"], x["key"]) for x in office.letters if x["key"])
     assert max(keys.values(), default=1) == 1
-    chasers = Counter((x["ticket"], x["template"], x["recipient"], x["created_at"].date()) for x in office.letters if x["template"].startswith("reports/"))
+    chasers = Counter(
+        (x["ticket"], x["template"], x["recipient"], x["created_at"].date())
+        for x in office.letters
+        if x["template"].startswith("reports/")
+    )
     assert not chasers or max(chasers.values()) <= 4
 
 

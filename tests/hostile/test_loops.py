@@ -11,7 +11,18 @@ from hostile.station import OWN, VOUCHING, Station, body, station, vouched
 from line.office import MONDAY, mail
 from servers.scripted_smtp import ScriptedSmtp
 
-MATTERS = ("路灯不亮", "电梯异响", "门禁失灵", "水管漏水", "墙面开裂", "地砖空鼓", "暖气不热", "绿化枯死", "垃圾未清", "车位被占")
+MATTERS = (
+    "路灯不亮",
+    "电梯异响",
+    "门禁失灵",
+    "水管漏水",
+    "墙面开裂",
+    "地砖空鼓",
+    "暖气不热",
+    "绿化枯死",
+    "垃圾未清",
+    "车位被占",
+)
 LEAK = "厨房水龙头坏了,一直滴水,请派人来修。"
 
 
@@ -86,8 +97,17 @@ def flood(office: Station, count: int) -> None:
 def test_a_forged_sender_is_written_to_by_nobody(tmp_path: Path) -> None:
     spam = {"subject": "FREE NITRO http://evil.example", "name": "Free Nitro"}
     with station(tmp_path) as office:
-        for n, verdict in enumerate(("spf=fail smtp.mailfrom=x@victim.example.org", "dmarc=fail header.from=victim.example.org; spf=pass")):
-            office.put(mail(f"NITRO http://evil.example 漏水了{n}", sender=f"v{n}@victim.example.org", headers=(("Authentication-Results", f"{VOUCHING}; {verdict}"),), **spam))
+        for n, verdict in enumerate(
+            ("spf=fail smtp.mailfrom=x@victim.example.org", "dmarc=fail header.from=victim.example.org; spf=pass")
+        ):
+            office.put(
+                mail(
+                    f"NITRO http://evil.example 漏水了{n}",
+                    sender=f"v{n}@victim.example.org",
+                    headers=(("Authentication-Results", f"{VOUCHING}; {verdict}"),),
+                    **spam,
+                )
+            )
         office.work()
         assert not [r for x in office.smtp.letters for r in x.recipients if "victim" in r]
         assert len(office.tickets) == 2, "a person still sees them"
@@ -101,7 +121,9 @@ def test_a_forged_sender_is_written_to_by_nobody(tmp_path: Path) -> None:
 def test_a_known_sender_may_read_his_own_words_again(tmp_path: Path) -> None:
     """The other side of the coin: what keeps strangers' words in does not keep out a customer we know."""
     with station(tmp_path) as office:
-        office.put(mail(LEAK, subject="水龙头滴水", sender="zhao@mail.example.com", headers=(vouched("zhao@mail.example.com"),)))
+        office.put(
+            mail(LEAK, subject="水龙头滴水", sender="zhao@mail.example.com", headers=(vouched("zhao@mail.example.com"),))
+        )
         office.work()
         [answer] = office.delivered("zhao@mail.example.com")
         assert office.tickets[0].number in body(answer)
@@ -113,7 +135,14 @@ def test_two_hundred_and_fifty_strangers_after_an_outage_are_all_answered(tmp_pa
         people = [f"owner{n}@mail.example.com" for n in range(12)]
         for round_ in range(4):
             for n, sender in enumerate(people):
-                office.put(mail(f"{n + 1}号楼1单元{round_ + 1}01,{LEAK}第{round_}次", sender=sender, name=f"业主{n}", received=MONDAY - timedelta(hours=round_)))
+                office.put(
+                    mail(
+                        f"{n + 1}号楼1单元{round_ + 1}01,{LEAK}第{round_}次",
+                        sender=sender,
+                        name=f"业主{n}",
+                        received=MONDAY - timedelta(hours=round_),
+                    )
+                )
         office.work()
         counts = [len(office.delivered(p)) for p in people]
         assert min(counts) >= 1 and max(counts) == 3
@@ -125,7 +154,9 @@ def test_what_nobody_vouches_for_has_a_ceiling_all_the_same(tmp_path: Path) -> N
         for n in range(44):
             office.put(mail(f"{n + 1}号楼1单元101,{LEAK}", sender=f"v{n}@victim{n}.example.org", name=f"路人{n}"))
         office.work()
-        office.put(mail(f"8号楼2单元1201魏占空。{LEAK}", sender="wei@mail.example.com", headers=(vouched("wei@mail.example.com"),)))
+        office.put(
+            mail(f"8号楼2单元1201魏占空。{LEAK}", sender="wei@mail.example.com", headers=(vouched("wei@mail.example.com"),))
+        )
         office.work()
         answered = {r for x in office.smtp.letters for r in x.recipients if "victim" in r}
         assert 10 <= len(answered) <= 10 + 25, "mails that are filed together count together"

@@ -46,7 +46,9 @@ def work_through(office: Station, mails: Sequence[tuple[str, bytes]], good_ones:
 def outside(office: Station) -> list[Path]:
     """Files that lie where none should, or that somebody could run or read."""
     root = Path(office.loaded.spool)
-    return [f for f in root.rglob("*") if f.is_file() and (f.stat().st_mode & 0o133 or f.is_symlink()) and "papers" not in f.parts]
+    return [
+        f for f in root.rglob("*") if f.is_file() and (f.stat().st_mode & 0o133 or f.is_symlink()) and "papers" not in f.parts
+    ]
 
 
 def seen_by_a_person(office: Station, expected: int) -> None:
@@ -81,7 +83,11 @@ def test_every_attachment_name_is_only_text(tmp_path: Path) -> None:
         with office.office.db.read() as tx:
             from kefud.store.tables import MessageRow
 
-            names = [a["name"] for (found,) in tx.execute(MessageRow.__table__.select().with_only_columns(MessageRow.attachments)) for a in found]
+            names = [
+                a["name"]
+                for (found,) in tx.execute(MessageRow.__table__.select().with_only_columns(MessageRow.attachments))
+                for a in found
+            ]
         assert len(names) >= 2 * len(poison.NAMES)
         for name in names:
             assert len(name) <= 200 and name.isprintable() and not set(name) & set("/\\") and name not in (".", ".."), name
@@ -93,7 +99,10 @@ def test_scans_and_logs_that_want_to_harm(tmp_path: Path) -> None:
         scans = dict(list(poison.papers())[::3])
         for name, content in {**scans, "good.pdf": poison.GOOD_PAPER}.items():
             (box / name).write_bytes(content)
-        for name, content in [*poison.logs(), ("good.csv", (poison.HEADS + poison.ROW.format("GOOD", 200, "楼道灯不亮了请修理")).encode())]:
+        for name, content in [
+            *poison.logs(),
+            ("good.csv", (poison.HEADS + poison.ROW.format("GOOD", 200, "楼道灯不亮了请修理")).encode()),
+        ]:
             (calls / name).write_bytes(content)
         (box / "shadow.pdf").symlink_to("/etc/shadow")
         os.mkfifo(box / "pipe.pdf")
@@ -115,7 +124,9 @@ def test_scans_and_logs_that_want_to_harm(tmp_path: Path) -> None:
         with office.office.db.read() as tx:
             told = {channel: text for channel, (text, _) in settings.notes(tx, "report").items()}
         assert told.get("box") and told.get("calls")
-        assert len([t for t in office.tickets if t.text.count("重复") and t.medium == "call"]) <= 1, "a call twice in a log is one call"
+        assert len([t for t in office.tickets if t.text.count("重复") and t.medium == "call"]) <= 1, (
+            "a call twice in a log is one call"
+        )
 
 
 def unreadable(office: Station, scans: dict[str, bytes]) -> int:

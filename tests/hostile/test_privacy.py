@@ -23,14 +23,22 @@ from kefud.store import personal
 
 PHONE, EMAIL, NAME = "13912345671", "lihua.zhang@mail.example.com", "张丽华"
 OTHER_PHONE, OTHER_NAME = "13800000207", "魏占空"
-RUDE = f"我是12号楼2单元303的业主{NAME},电话{PHONE}。西门保安态度恶劣,骂人,我要投诉。隔壁{OTHER_NAME}电话{OTHER_PHONE}也看见了。"
+RUDE = (
+    f"我是12号楼2单元303的业主{NAME},电话{PHONE}。西门保安态度恶劣,骂人,我要投诉。隔壁{OTHER_NAME}电话{OTHER_PHONE}也看见了。"
+)
 
 
 def seeded(office: Station) -> None:
     """A person in many places: tickets, a large original, a paper with her number, an answer, another's words about her."""
     office.put(mail(RUDE, subject=f"{NAME}投诉", sender=EMAIL, name=NAME, headers=(vouched(EMAIL),)))
     office.put(with_attachment(mail(f"12号楼2单元303{NAME},厨房漏水,电话139-1234-5671。", sender=EMAIL, name=NAME), 7))
-    office.put(mail(f"8号楼2单元1201{OTHER_NAME},电话{OTHER_PHONE}。楼上{PHONE}漏水到我家。", sender="wei@mail.example.com", name=OTHER_NAME))
+    office.put(
+        mail(
+            f"8号楼2单元1201{OTHER_NAME},电话{OTHER_PHONE}。楼上{PHONE}漏水到我家。",
+            sender="wei@mail.example.com",
+            name=OTHER_NAME,
+        )
+    )
     office.work()
     [first, *_] = office.delivered(EMAIL)
     office.put(mail(f"补充:我的电话是{PHONE}。", sender=EMAIL, name=NAME, answers=first, headers=(vouched(EMAIL),)))
@@ -140,7 +148,10 @@ def test_what_was_kept_long_enough_goes_and_what_is_held_stays(office: Station) 
     first, second, third = office.tickets
     for number in (first.number, second.number, third.number):
         with office.office.db.write() as tx:
-            tx.execute(text("update ticket set status = 'closed', effects = :e where number = :n"), {"n": number, "e": '["legal_hold"]' if number == third.number else "[]"})
+            tx.execute(
+                text("update ticket set status = 'closed', effects = :e where number = :n"),
+                {"n": number, "e": '["legal_hold"]' if number == third.number else "[]"},
+            )
             id = office.ticket(number).id
             from kefud.store.tickets import Ledger
 
@@ -163,7 +174,10 @@ def test_a_number_is_found_however_it_is_spaced(text: str) -> None:
 def test_a_name_alone_identifies_nobody() -> None:
     with pytest.raises(ValueError, match="neither"):
         Person.of(NAME)
-    assert for_the_eyes_of(Person.of(PHONE), f"{PHONE} {OTHER_PHONE} 330106199001011234") == f"{PHONE} 138****0207 3301**********1234"
+    assert (
+        for_the_eyes_of(Person.of(PHONE), f"{PHONE} {OTHER_PHONE} 330106199001011234")
+        == f"{PHONE} 138****0207 3301**********1234"
+    )
 
 
 SECRET = "c4n4ry-Pa55w0rd-7f3e"
@@ -178,18 +192,32 @@ def test_canaries_stand_in_no_log_no_argument_no_environment(tmp_path: Path) -> 
         office = Station(tmp_path, smtp=smtp)
         (tmp_path / "secret").write_text(SECRET)
         (tmp_path / "secret").chmod(0o600)
-        text = office.path.read_text("utf-8").replace('plugin = "smtp"', 'plugin = "smtp"\nusername = "kefu"\npassword = { file = "secret" }')
+        text = office.path.read_text("utf-8").replace(
+            'plugin = "smtp"', 'plugin = "smtp"\nusername = "kefu"\npassword = { file = "secret" }'
+        )
         office.path.write_text(text.replace("[service]", '[service]\nlog = "json"'), "utf-8")
         phones = [f"139{n:08d}" for n in range(12)]
         for n, phone in enumerate(phones):
             words = base64.b64encode(f"ok{n}\n<0>kernel: root login\x1b[2J {phone}".encode()).decode()
-            raw = mail(f"{n + 1}号楼1单元101{NAME},电话{phone},身份证33010619900101{n:04d}。厨房漏水。", sender=f"p{n}@mail.example.com", name=NAME, subject="PLACE")
+            raw = mail(
+                f"{n + 1}号楼1单元101{NAME},电话{phone},身份证33010619900101{n:04d}。厨房漏水。",
+                sender=f"p{n}@mail.example.com",
+                name=NAME,
+                subject="PLACE",
+            )
             office.put(raw.replace(b"Subject: PLACE", f"Subject: =?utf-8?b?{words}?=".encode()))
         office.put(b"\xff" * 900 + phones[0].encode())
         done = subprocess.run(kefud(office.path, "-v", "run", "--once"), env=environment(), capture_output=True, timeout=120)
     log = done.stdout + done.stderr
     assert b"not-sent" in log or b"transport" in log, "the failure was logged"
-    for canary in (SECRET, base64.b64encode(SECRET.encode()).decode(), base64.b64encode(f"\0kefu\0{SECRET}".encode()).decode(), NAME, "kernel", *phones):
+    for canary in (
+        SECRET,
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"\0kefu\0{SECRET}".encode()).decode(),
+        NAME,
+        "kernel",
+        *phones,
+    ):
         assert canary.encode() not in log, canary
     assert not re.search(rb"33010619900101\d{4}", log) and b"\x1b" not in log
     for line in log.splitlines():
@@ -202,7 +230,11 @@ def test_daemon_code_never_sleeps_and_asks_no_clock_in_rules() -> None:
     source = Path(__file__).parents[2]
     files = [f for top in ("src/kefud", "plugins") for f in (source / top).rglob("*.py") if not f.name.startswith("test_")]
     assert len(files) > 100
-    asleep = [str(f.relative_to(source)) for f in files if re.search(r"\btime\.sleep\(|from time import .*\bsleep\b", f.read_text("utf-8"))]
+    asleep = [
+        str(f.relative_to(source))
+        for f in files
+        if re.search(r"\btime\.sleep\(|from time import .*\bsleep\b", f.read_text("utf-8"))
+    ]
     assert [f for f in asleep if "/demo/" not in f and "skeletons" not in f] == []
 
 

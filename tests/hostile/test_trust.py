@@ -98,7 +98,9 @@ def matrix(office: Station) -> dict[str, Deed]:
     for index, deed in enumerate(DEEDS.values()):
         owner = f"owner{index}@mail.example.com"
         deed.actor = deed.actor or owner
-        office.put(mail(f"{index + 11}号楼1单元101业主,电话1380000{index:04d}。{deed.matter}", sender=owner, name=f"业主{index}"))
+        office.put(
+            mail(f"{index + 11}号楼1单元101业主,电话1380000{index:04d}。{deed.matter}", sender=owner, name=f"业主{index}")
+        )
     office.work()
     for deed, ticket in zip(DEEDS.values(), office.tickets, strict=True):
         deed.ticket = ticket.number
@@ -109,7 +111,11 @@ def matrix(office: Station) -> dict[str, Deed]:
     serial = itertools.count()
     for deed in DEEDS.values():
         deed.before = facts(office.ticket(deed.ticket))
-        deed.answers = next(m for m in reversed(office.delivered(deed.actor)) if deed.ticket in m.as_string() or deed.ticket in str(m["Subject"]))
+        deed.answers = next(
+            m
+            for m in reversed(office.delivered(deed.actor))
+            if deed.ticket in m.as_string() or deed.ticket in str(m["Subject"])
+        )
         for proofs in PROOFS[:-1]:
             office.put(spoken(deed, next(serial), **proofs))
     before = outside(office)
@@ -219,7 +225,9 @@ def forgeries(office: Station, count: int) -> Iterator[bytes]:
 
 def guess(office: Station, count: int) -> None:
     office.put(mail(f"5号楼1单元201何样板,电话13800000201。厨房水龙头坏了,一直滴水,密语琉璃灯。{ATTITUDE}", sender=OWNER))
-    office.put(mail("8号楼2单元1201魏占空,电话13800000207。客厅墙面空鼓,密语青花瓷。", sender="other@mail.example.com", name="魏占空"))
+    office.put(
+        mail("8号楼2单元1201魏占空,电话13800000207。客厅墙面空鼓,密语青花瓷。", sender="other@mail.example.com", name="魏占空")
+    )
     office.work()
     known = {t.number: (len(t.arrivals), facts(t)) for t in office.tickets}
     assert len(known) == 2 or len(known) == 3
@@ -249,7 +257,10 @@ def test_guessed_numbers_and_codes_attach_nothing_and_learn_nothing(tmp_path: Pa
     with station(tmp_path, service=f'authserv_id = "{VOUCHING}"\nreply_tag = true') as office:
         guess(office, 42)
         claimed = [t for t in office.tickets if any(e.startswith("claims:") for e in t.effects)]
-        assert {e for t in claimed for e in t.effects if e.startswith("claims:")} >= {"claims:KF20250303-0001", "claims:KF20250303-0002"}
+        assert {e for t in claimed for e in t.effects if e.startswith("claims:")} >= {
+            "claims:KF20250303-0001",
+            "claims:KF20250303-0002",
+        }
         assert not any(x["in_reply_to"].startswith("<kefud.") for x in office.letters if "attacker" in str(x["addresses"]))
 
 
@@ -262,7 +273,14 @@ def test_five_hundred_codes_are_not_ours() -> None:
     tries += [good.replace(".t7.", f".t{n}.") for n in range(8, 108)]
     tries += [good.replace(code, code[:n] + code[n + 1 :]) for n in range(16)]
     tries += [good.replace(code, code[:n] + ("a" if code[n] != "a" else "b") + code[n + 1 :]) for n in range(16)]
-    tries += [good.replace(".t7.", ".t07."), good.upper(), good.replace(code, code.upper()), good.replace(code, "a" * 16), good + "x", good.replace("<", "<x")]
+    tries += [
+        good.replace(".t7.", ".t07."),
+        good.upper(),
+        good.replace(code, code.upper()),
+        good.replace(code, "a" * 16),
+        good + "x",
+        good.replace("<", "<x"),
+    ]
     tries += [good.replace("abcdef0123", f"abcdef{n:04d}") for n in range(200, 300)]
     assert len(tries) > 500
     assert tokens.verified(keys, tries) == ()
@@ -308,7 +326,9 @@ Subject: x\r
 def test_forged_bounces_change_nothing_and_a_real_one_reaches_a_person(tmp_path: Path) -> None:
     with station(tmp_path) as office:
         office.put(mail(f"5号楼1单元201何样板,电话13800000201。{ATTITUDE}", sender=OWNER))
-        office.put(mail("8号楼2单元1201魏占空,电话13800000207。客厅墙面空鼓,请维修。", sender="other@mail.example.com", name="魏占空"))
+        office.put(
+            mail("8号楼2单元1201魏占空,电话13800000207。客厅墙面空鼓,请维修。", sender="other@mail.example.com", name="魏占空")
+        )
         office.work()
         [order] = office.delivered(WUYE)
         ours = order["Message-ID"]
@@ -339,8 +359,20 @@ def test_a_sign_up_mail_to_a_reply_address_helps_nobody(tmp_path: Path, sender: 
         office.work()
         address = office.delivered(OWNER)[0]["Reply-To"] or OWN
         sent = len(office.smtp.letters)
-        office.put(mail("Click https://shop.example.net/v?code=777123 to sign in.", subject=SIGN_UP, sender=sender, name="Shop", to=str(address)))
-        office.put(mail("Click https://shop.example.net/v?code=777124 to sign in.", subject=SIGN_UP, sender=sender, name="Shop", to=OWN))
+        office.put(
+            mail(
+                "Click https://shop.example.net/v?code=777123 to sign in.",
+                subject=SIGN_UP,
+                sender=sender,
+                name="Shop",
+                to=str(address),
+            )
+        )
+        office.put(
+            mail(
+                "Click https://shop.example.net/v?code=777124 to sign in.", subject=SIGN_UP, sender=sender, name="Shop", to=OWN
+            )
+        )
         office.work()
         assert not office.delivered(sender)
         later = office.smtp.letters[sent:]

@@ -86,7 +86,9 @@ class Crashes:
         went = Counter(m for letter in office.smtp.letters for m in [message_id(letter.content)])
         assert all(office.delivered(sender) for sender in self.senders)
         assert sum(went.values()) - len(went) <= repeats, went.most_common(3)
-        known = Counter((x["ticket"], x["recipient"], x["template"]) for x in office.letters if x["template"].startswith("replies/"))
+        known = Counter(
+            (x["ticket"], x["recipient"], x["template"]) for x in office.letters if x["template"].startswith("replies/")
+        )
         assert max(known.values()) == 1, "no second acknowledgement with another Message-ID"
         assert set(went) == {x["message_id"] for x in office.letters if x["status"] == "sent"}
         assert office.broken() == []

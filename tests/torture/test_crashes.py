@@ -48,7 +48,9 @@ def test_killed_at_random_under_load(crashes: Crashes) -> None:
             crashes.write(RUDE if chance.random() < 0.4 else "厨房水龙头坏了,请派人来修。", large=chance.random() < 0.2)
         if chance.random() < 0.3:
             crashes.call()
-        child = subprocess.Popen(kefud(crashes.office.path, "run"), env=environment(), stderr=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(
+            kefud(crashes.office.path, "run"), env=environment(), stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             child.wait(chance.expovariate(1 / 2.5))
         except subprocess.TimeoutExpired:
@@ -81,7 +83,11 @@ def strace(call: str, n: int, fault: str, place: Path) -> tuple[str, ...]:
     return ("strace", "-f", "-q", "-o", "/dev/null", "-P", str(place), "-e", f"inject={call}:{fault}:when={n}")
 
 
-FAULTS = [(call, error) for call in ("fsync,fdatasync", "write,pwrite64", "rename", "openat") for error in ("error=EIO", "error=ENOSPC", "signal=KILL")]
+FAULTS = [
+    (call, error)
+    for call in ("fsync,fdatasync", "write,pwrite64", "rename", "openat")
+    for error in ("error=EIO", "error=ENOSPC", "signal=KILL")
+]
 
 
 @pytest.mark.parametrize(("call", "fault"), FAULTS)
@@ -91,9 +97,13 @@ def test_the_nth_system_call_on_the_store_fails(crashes: Crashes, call: str, fau
     crashes.settle()
     for n in range(1, ROUNDS + 1):
         crashes.write(RUDE, large=True)
-        place = {"rename": spool / "blobs", "openat": spool / "blobs"}.get(call, crashes.office.home / ("kefud.db-wal" if n % 2 else "kefud.db"))
+        place = {"rename": spool / "blobs", "openat": spool / "blobs"}.get(
+            call, crashes.office.home / ("kefud.db-wal" if n % 2 else "kefud.db")
+        )
         status = crashes.run("", *strace(call, n, fault, place), timeout=180)
-        assert status != 0 or len(crashes.office.tickets) >= len(crashes.senders), "success was reported for what did not happen"
+        assert status != 0 or len(crashes.office.tickets) >= len(crashes.senders), (
+            "success was reported for what did not happen"
+        )
     crashes.settle()
     crashes.check(repeats=ROUNDS)
 
@@ -121,19 +131,34 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     inside = "mount -t tmpfs -o size=1200k none {0} && exec {1}"
     with ScriptedSmtp() as smtp:
         office = Station(tmp_path, smtp=smtp, folders=("calls", "box"))
-        office.path.write_text(office.path.read_text("utf-8").replace('spool = "var"', 'spool = "small"').replace(f"{tmp_path}/kefud.db", f"{small}/kefud.db"), "utf-8")
+        office.path.write_text(
+            office.path.read_text("utf-8")
+            .replace('spool = "var"', 'spool = "small"')
+            .replace(f"{tmp_path}/kefud.db", f"{small}/kefud.db"),
+            "utf-8",
+        )
         crashes = Crashes(office)
         for _ in range(12):
             crashes.write(RUDE, large=True)
         command = " ".join(kefud(office.path, "run", "--once"))
-        done = subprocess.run(["unshare", "-m", "sh", "-c", inside.format(small, command)], env=environment(), capture_output=True, text=True, timeout=180)
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", inside.format(small, command)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
         assert done.returncode != 0
-        assert "No space left" in done.stderr or "full" in done.stderr or "Operation not permitted" in done.stderr, done.stderr[-500:]
+        assert "No space left" in done.stderr or "full" in done.stderr or "Operation not permitted" in done.stderr, done.stderr[
+            -500:
+        ]
         left = list((tmp_path / "mail" / "new").iterdir())
         assert left, "what could not be stored is still new"
 
 
-@pytest.mark.parametrize("how", [(signal.SIGTERM,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM), (signal.SIGINT,)])
+@pytest.mark.parametrize(
+    "how", [(signal.SIGTERM,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM), (signal.SIGINT,)]
+)
 def test_told_to_end_under_load(crashes: Crashes, how: tuple[signal.Signals, ...]) -> None:
     """R26: ends within thirty seconds with status 0; nothing is sent twice."""
     chance = random.Random(len(how))
@@ -150,5 +175,3 @@ def test_told_to_end_under_load(crashes: Crashes, how: tuple[signal.Signals, ...
         assert child.wait(30) == 0
     crashes.settle()
     crashes.check(repeats=0)
-
-

@@ -48,7 +48,11 @@ def terminate_backends(office: Station) -> None:
     from sqlalchemy import text
 
     with office.office.db.write() as tx:
-        tx.execute(text("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"))
+        tx.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        )
 
 
 def test_a_dead_host_is_taken_over_and_nothing_goes_twice(tmp_path: Path, database: str) -> None:

@@ -58,7 +58,9 @@ def test_every_bad_plugin_at_every_moment(tmp_path: Path, name: str, when: str) 
     suffers(tmp_path, name, when)
 
 
-@pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(days=1), timedelta(days=3650)], ids=["back", "a day", "ten years"])
+@pytest.mark.parametrize(
+    "jump", [timedelta(hours=-2), timedelta(days=1), timedelta(days=3650)], ids=["back", "a day", "ten years"]
+)
 def test_clocks_that_jump(tmp_path: Path, jump: timedelta) -> None:
     with station(tmp_path) as office:
         jumps(office, jump)

@@ -76,7 +76,10 @@ def export(ctx: click.Context, person: str, output: str, reason: str) -> None:
 
 
 def _page(page: dict[str, Any]) -> dict[str, Any]:
-    messages = [{k: m[k] for k in ("received_at", "sender", "sender_name", "author", "subject", "text", "quoted")} for m in page["messages"]]
+    messages = [
+        {k: m[k] for k in ("received_at", "sender", "sender_name", "author", "subject", "text", "quoted")}
+        for m in page["messages"]
+    ]
     letters = [{k: x[k] for k in ("created_at", "addresses", "subject", "text", "status")} for x in page["letters"]]
     told = [{k: h[k] for k in ("at", "who", "what", "why")} for h in page["history"]]
     return {"ticket": ticket_json(page["ticket"]), "messages": messages, "letters": letters, "history": told}
@@ -87,7 +90,9 @@ def _readable(pages: list[dict[str, Any]], zone: Any) -> str:
     for page in pages:
         ticket = page["ticket"]
         lines += [f"工单 {ticket['number']}  {chinese(str(ticket['status']))}  {ticket['subject']}", ""]
-        lines += [f"{local(m['received_at'], zone)} 来件 {m['sender_name']} {m['sender']}\n{m['text']}\n" for m in page["messages"]]
+        lines += [
+            f"{local(m['received_at'], zone)} 来件 {m['sender_name']} {m['sender']}\n{m['text']}\n" for m in page["messages"]
+        ]
         lines += [f"{local(x['created_at'], zone)} 函件 {x['subject']}\n{x['text']}\n" for x in page["letters"]]
         lines += [f"{local(h['at'], zone)} {h['who']} {h['what']} {h['why']}" for h in page["history"]] + ["", "-" * 40, ""]
     return "\n".join(lines)
@@ -108,7 +113,10 @@ def erase(ctx: click.Context, person: str, reason: str, yes: bool) -> None:
             click.confirm(f"{count} tickets will be emptied for good. Go on?", abort=True)
         note(found, "erase", _code(who), reason)
         done = erase_now(found, who)
-    click.echo(f"{done.tickets} tickets emptied, {done.originals} originals removed, {done.mentions} mentions elsewhere taken out", err=True)
+    click.echo(
+        f"{done.tickets} tickets emptied, {done.originals} originals removed, {done.mentions} mentions elsewhere taken out",
+        err=True,
+    )
     click.echo("Not reached from here: the mailbox and its processed folder, the house register in the configuration, "
                "backups (run `kefud privacy replay` after restoring one)", err=True)  # fmt: skip
 
@@ -160,7 +168,10 @@ def impact(ctx: click.Context, since: str, until: str, plain: bool, as_json: boo
         show(rows)
         return
     heads = ["ticket", "name", "phone", "address", "fields", "went to"]
-    table([[r["ticket"], r["name"], r["phone"], r["email"], " ".join(r["fields"]), " ".join(r["recipients"])] for r in rows], heads)
+    table(
+        [[r["ticket"], r["name"], r["phone"], r["email"], " ".join(r["fields"]), " ".join(r["recipients"])] for r in rows],
+        heads,
+    )
 
 
 @privacy.command()
@@ -204,4 +215,7 @@ def log_(ctx: click.Context, since: str | None, as_json: bool) -> None:
     if as_json:
         show([{k: r[k] for k in ("at", "who", "what", "subject", "why")} for r in rows])
     else:
-        table([[local(r["at"], zone), r["who"], r["what"], r["subject"], cut(r["why"], 60)] for r in rows], ["at", "who", "what", "of", "why"])
+        table(
+            [[local(r["at"], zone), r["who"], r["what"], r["subject"], cut(r["why"], 60)] for r in rows],
+            ["at", "who", "what", "of", "why"],
+        )

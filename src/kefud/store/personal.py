@@ -138,7 +138,9 @@ def erase(tx: Connection, person: Person, spool: Path, now: datetime, by: str) -
     found = find(tx, person)
     done = Erasure(tickets=len(found.tickets))
     arrivals = set(tx.scalars(select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(found.tickets))))
-    arrivals |= set(tx.scalars(select(ArrivalRow.id).where(_mentions(ArrivalRow, ("subject", "draft", "transcript"), found.person))))
+    arrivals |= set(
+        tx.scalars(select(ArrivalRow.id).where(_mentions(ArrivalRow, ("subject", "draft", "transcript"), found.person)))
+    )
     for id, number in tx.execute(select(TicketRow.id, TicketRow.number).where(TicketRow.id.in_(found.tickets))).all():
         done.numbers.append(number)
         done.files += _empty_ticket(tx, id, spool, now, by)
@@ -164,19 +166,38 @@ def _empty_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) 
         "requester_email": "", "anonymous": True, "fields": {**kept, ERASED: now.isoformat()},
     }  # fmt: skip
     tx.execute(update(TicketRow).where(TicketRow.id == id).values(**empty))
-    blank = {"sender": "", "sender_name": "", "subject": TOMBSTONE, "text": TOMBSTONE, "quoted": "", "message_id": "", "attachments": []}
+    blank = {
+        "sender": "",
+        "sender_name": "",
+        "subject": TOMBSTONE,
+        "text": TOMBSTONE,
+        "quoted": "",
+        "message_id": "",
+        "attachments": [],
+    }
     tx.execute(update(MessageRow).where(MessageRow.ticket == id).values(**blank))
     letters = select(LetterRow.id).where(LetterRow.ticket == id)
     tx.execute(update(AttemptRow).where(AttemptRow.letter.in_(letters)).values(answer=""))
     waiting = LetterRow.status.in_(("pending", "leased", "held"))
     gone = {"status": "failed", "next_attempt": None, "lease_until": None, "hold": "", "told": True}
     tx.execute(update(LetterRow).where(LetterRow.ticket == id, waiting).values(**gone))
-    blank = {"addresses": [], "subject": TOMBSTONE, "text": TOMBSTONE, "html": "", "in_reply_to": "", "references": [], "last_answer": "", "attachments": []}
+    blank = {
+        "addresses": [],
+        "subject": TOMBSTONE,
+        "text": TOMBSTONE,
+        "html": "",
+        "in_reply_to": "",
+        "references": [],
+        "last_answer": "",
+        "attachments": [],
+    }
     tx.execute(update(LetterRow).where(LetterRow.ticket == id).values(**blank))
     tx.execute(update(TaskRow).where(TaskRow.ticket == id).values(text=TOMBSTONE))
     papers = [Path(p) for p in tx.scalars(select(DocumentRow.path).where(DocumentRow.ticket == id)) if p]
     tx.execute(update(DocumentRow).where(DocumentRow.ticket == id).values(data={ERASED: True}, path=""))
-    _rewrite(tx, id, lambda row: {"why": TOMBSTONE if row["why"] else "", "data": {ERASED: True} if row["data"] else {}}, now, by)
+    _rewrite(
+        tx, id, lambda row: {"why": TOMBSTONE if row["why"] else "", "data": {ERASED: True} if row["data"] else {}}, now, by
+    )
     return papers
 
 
@@ -228,7 +249,9 @@ def _sweep(tx: Connection, person: Person, words: Sequence[Any], now: datetime, 
 
 def _rewrite(tx: Connection, ticket: int, change: Any, now: datetime, by: str) -> None:
     """Change the words of a history and join its chain anew; the last entry names the hash the chain ended with before."""
-    rows = [dict(r._mapping) for r in tx.execute(select(HistoryRow).where(HistoryRow.ticket == ticket).order_by(HistoryRow.seq))]
+    rows = [
+        dict(r._mapping) for r in tx.execute(select(HistoryRow).where(HistoryRow.ticket == ticket).order_by(HistoryRow.seq))
+    ]
     before, previous = (rows[-1]["hash"] if rows else ""), ""
     changed = []
     for row in rows:
@@ -236,7 +259,9 @@ def _rewrite(tx: Connection, ticket: int, change: Any, now: datetime, by: str) -
         changed += [row["seq"]] if (new["why"], new["data"]) != (row["why"], row["data"]) else []
         hash_ = tickets.link_hash(previous, {k: new[k] for k in ("ticket", "seq", "at", "who", "what", "why", "data")})
         if hash_ != row["hash"]:
-            tx.execute(update(HistoryRow).where(HistoryRow.id == row["id"]).values(why=new["why"], data=new["data"], hash=hash_))
+            tx.execute(
+                update(HistoryRow).where(HistoryRow.id == row["id"]).values(why=new["why"], data=new["data"], hash=hash_)
+            )
         previous = hash_
     if changed:
         ledger = tickets.Ledger(tx, now)
@@ -282,13 +307,25 @@ def touched(tx: Connection, since: datetime, until: datetime) -> list[dict[str, 
     within = (TicketRow.updated_at >= since, TicketRow.created_at < until)
     wrote = select(MessageRow.ticket).where(MessageRow.received_at >= since, MessageRow.received_at < until)
     sent = select(LetterRow.ticket).where(LetterRow.sent_at >= since, LetterRow.sent_at < until, LetterRow.ticket.is_not(None))
-    rows = tx.execute(select(TicketRow).where(or_(TicketRow.id.in_(wrote), TicketRow.id.in_(sent), within[0] & within[1])).order_by(TicketRow.id)).all()
+    rows = tx.execute(
+        select(TicketRow)
+        .where(or_(TicketRow.id.in_(wrote), TicketRow.id.in_(sent), within[0] & within[1]))
+        .order_by(TicketRow.id)
+    ).all()
     found = []
     for r in rows:
         recipients = tx.execute(
-            select(LetterRow.recipient).where(LetterRow.ticket == r.id, LetterRow.sent_at >= since, LetterRow.sent_at < until).distinct()
+            select(LetterRow.recipient)
+            .where(LetterRow.ticket == r.id, LetterRow.sent_at >= since, LetterRow.sent_at < until)
+            .distinct()
         )
-        named = {"name": r.requester_name, "phone": r.requester_phone, "email": r.requester_email, "house": r.house, "text": r.text}
+        named = {
+            "name": r.requester_name,
+            "phone": r.requester_phone,
+            "email": r.requester_email,
+            "house": r.house,
+            "text": r.text,
+        }
         found.append(
             {
                 "ticket": r.number, "phone": r.requester_phone, "email": r.requester_email, "name": r.requester_name,
@@ -308,7 +345,11 @@ def past_retention(tx: Connection, before: datetime, originals_before: datetime)
     closed = [r.id for r in rows if r.updated_at < originals_before]
     arrivals = select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(closed))
     open_too = select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.not_in(closed))
-    ids = tx.scalars(select(ArrivalRow.id).where(ArrivalRow.id.in_(arrivals), ArrivalRow.id.not_in(open_too), ArrivalRow.disposition != ERASED))
+    ids = tx.scalars(
+        select(ArrivalRow.id).where(
+            ArrivalRow.id.in_(arrivals), ArrivalRow.id.not_in(open_too), ArrivalRow.disposition != ERASED
+        )
+    )
     return emptied, list(ids)
 
 
