@@ -81,6 +81,8 @@ class Nursery:
     def how_ended(self, pid: int) -> str:
         """A sentence on how a child ended; waits until it has."""
         with self._lock:
+            if self._control is None:
+                return "ended with its nursery"
             try:
                 status = self._ask(pickle.dumps({"reap": pid}), ())
             except (OSError, EOFError):
