@@ -141,6 +141,7 @@ class Casework:
             final[i] = self._merge(*final[i], now)
         transcripts, self._transcripts = self._transcripts, []
         with self.db.write() as tx:
+            self._still_to_do(tx, wave, cases)
             ledger = Ledger(tx, now)
             for id, status, values in settled:
                 arrivals.settle(tx, id, status, **values)
@@ -153,6 +154,17 @@ class Casework:
             ledger.flush()
             reached("ticket.written")
         reached("ticket.committed")
+
+    def _still_to_do(self, tx: Connection, wave: Sequence[Reading | Unread], cases: Sequence[_Case]) -> None:
+        """Raises Stale where another host, that took over while we were silent, has filed some of it meanwhile."""
+        arrivals.one_host_at_a_time(tx)
+        waiting = arrivals.lock_waiting(tx, [reading.id for reading in wave])
+        gone = [reading.id for reading in wave if reading.id not in waiting]
+        if not self.db.sqlite:
+            found = {c.reading.id: c.reading.message for c in cases}
+            gone += [id for id, m in found.items() if arrivals.earlier_twin(tx, id, m.digest, m.message_id)]
+        if gone:
+            raise Stale(f"filed by another host meanwhile: arrivals {gone}")
 
     def _save_cases(self, ledger: Ledger, final: Sequence[tuple[_Case, Outcome]], now: datetime) -> None:
         made: dict[int, list[Ticket]] = {}
@@ -482,7 +494,8 @@ class Casework:
     def _wake_one(self, id: int, ticket_id: int, name: str, now: datetime) -> None:
         """One deadline; its row is pushed into the future first, so that an error cannot make the loop hot."""
         with self.db.write() as tx:
-            tickets.put_off_deadline(tx, id, now + timedelta(minutes=5))
+            if not tickets.claim_deadline(tx, id, now, now + timedelta(minutes=5)):
+                return  # another host followed it while we were silent
         with self.db.read() as tx:
             ticket = tickets.load(tx, [ticket_id])[ticket_id]
         deadline = ticket.deadline(name)

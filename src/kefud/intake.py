@@ -220,17 +220,20 @@ class ReadingDesk:
             self._casework.file(readings)
         except Exception as error:
             if len(readings) == 1:
-                self._poisonous(waiting[0], error)
+                if self._waits(waiting[0]):
+                    self._poisonous(waiting[0], error)
                 return
             for one, reading in zip(waiting, readings, strict=True):
                 self._file_again(one, reading)
 
     def _file_again(self, one: arrivals.Waiting, reading: Reading | Unread) -> None:
         """After a batch failed: those of it that are not saved yet, one by one."""
+        if self._waits(one):
+            self._file([one], [reading])
+
+    def _waits(self, one: arrivals.Waiting) -> bool:
         with self._db.read() as tx:
-            if not arrivals.still_waiting(tx, one.id):
-                return
-        self._file([one], [reading])
+            return arrivals.still_waiting(tx, one.id)
 
     def _poisonous(self, waiting: arrivals.Waiting, error: Exception) -> None:
         """Put an arrival off; after three attempts it is a person's."""

@@ -115,15 +115,18 @@ class Outbox:
         now = self._clock()
         with self._db.write() as tx:
             if result.ok:
-                letters.sent(tx, [(result.id, result.epoch, result.code, result.answer)], now)
+                ours = bool(letters.sent(tx, [(result.id, result.epoch, result.code, result.answer)], now))
             else:
                 again = None if result.permanent else self._again(leased, now)
-                letters.not_sent(
+                ours = letters.not_sent(
                     tx, result.id, result.epoch, now, code=result.code, answer=result.answer, again=again
                 )
             for document, path in result.papers:
                 letters.keep_path(tx, document, path)
         reached("letter.recorded")
+        if not ours:  # we were silent for so long that another host has taken the whole batch over
+            log.warn("letters-taken-over", letter=result.id, transport=self.name)
+            return False
         if result.ok:
             self._failures = 0
             log.event("sent", letter=result.id, ticket=leased.row["ticket_number"], code=result.code)

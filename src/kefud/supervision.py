@@ -17,7 +17,7 @@ from kefud.desk.triage import Outcome
 from kefud.store import settings
 from kefud.store.arrivals import Waiting
 from kefud.store.database import Database
-from kefud.workers import Failed, Worker, WorkerDied
+from kefud.workers import WITH_ITS_NURSERY, Failed, Worker, WorkerDied
 
 MOST_FAILURES = 3
 REST = timedelta(minutes=15)
@@ -111,7 +111,7 @@ class Reader:
 
 def _from_outside(error: Exception) -> bool:
     """Whether somebody else may have ended the child (kill -9, the kernel short of memory): then no rule is blamed at once."""
-    return isinstance(error, WorkerDied) and error.reason == "killed by SIGKILL"
+    return isinstance(error, WorkerDied) and error.reason in ("killed by SIGKILL", WITH_ITS_NURSERY, "replaced")
 
 
 class Judge:

@@ -382,7 +382,7 @@ class Office:
         """Whether this daemon does the work called ``name``: always on SQLite, by a lease of a minute on PostgreSQL."""
         if self.db.sqlite:
             return True
-        now = time.monotonic()
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)  # a machine that was suspended holds nothing any more
         until, held = self._leases.get(name, (0.0, False))
         if now < until:
             return held

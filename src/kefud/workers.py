@@ -29,6 +29,7 @@ from kefud.errors import KefudError
 
 DOING_BYTES = 256
 OUT_OF_MEMORY = 137
+WITH_ITS_NURSERY = "ended with its nursery"
 
 
 class WorkerDied(KefudError):
@@ -73,7 +74,7 @@ class Nursery:
         raise AssertionError("unreachable")
 
     def start(self) -> None:
-        """Start the nursery now. It dies with the thread that started it: call this from one that lasts."""
+        """Start the nursery now, so that no call has to wait for it."""
         with self._lock:
             if self._control is None:
                 self._start()
@@ -82,11 +83,13 @@ class Nursery:
         """A sentence on how a child ended; waits until it has."""
         with self._lock:
             if self._control is None:
-                return "ended with its nursery"
+                return WITH_ITS_NURSERY
             try:
                 status = self._ask(pickle.dumps({"reap": pid}), ())
             except (OSError, EOFError):
-                return "ended with its nursery"
+                return WITH_ITS_NURSERY
+        if status < 0:
+            return WITH_ITS_NURSERY
         if os.WIFSIGNALED(status):
             return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
         return f"exited with status {os.WEXITSTATUS(status)}"
@@ -126,8 +129,10 @@ _NURSERY = "import sys; from kefud.workers import nurse; nurse(int(sys.argv[1]),
 
 
 def nurse(fd: int, preload: Sequence[str]) -> None:
-    """Main loop of the nursery process: import, then fork a child for each request until the daemon is gone."""
-    die_with_parent()
+    """Main loop of the nursery process: import, then fork a child for each request until the daemon is gone.
+
+    That the daemon is gone shows in the socket's end. PR_SET_PDEATHSIG would show the end of the *thread* that started us.
+    """
     one_heap()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in preload:
@@ -138,30 +143,54 @@ def nurse(fd: int, preload: Sequence[str]) -> None:
     # What was imported so far is never looked through again by a child's collector: its pages stay shared.
     gc.collect()
     gc.freeze()
-    control = socket.socket(fileno=fd)
+    children: set[int] = set()
+    try:
+        _nurse(socket.socket(fileno=fd), children)
+    finally:
+        for pid in children:
+            end_family(pid)
+        os._exit(0)
+
+
+def _nurse(control: socket.socket, children: set[int]) -> None:
     while True:
         header, fds, _, _ = socket.recv_fds(control, 8, 64 * 8)
         if not header:
-            os._exit(0)
+            return
         spec = pickle.loads(_exactly(control, int.from_bytes(header, "big")))
-        answer = _reap(spec["reap"]) if "reap" in spec else _fork(control, spec, fds)
+        if "reap" in spec:
+            answer = _reap(spec["reap"])
+            children.discard(spec["reap"])
+        else:
+            answer = _fork(control, spec, fds)
+            children.add(answer)
         control.sendall(answer.to_bytes(8, "big", signed=True))
 
 
+def end_family(pid: int) -> None:
+    """Kill a child and whatever it forked; it leads a process group of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def _reap(pid: int) -> int:
+    """How a child ended; -1 where it was none of ours."""
     try:
         return os.waitpid(pid, 0)[1]
     except ChildProcessError:
-        return 0
+        return -1
 
 
 def _fork(control: socket.socket, spec: dict[str, Any], fds: Sequence[int]) -> int:
     pid = os.fork()
     if pid:
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
         for fd in fds:
             os.close(fd)
         return pid
     try:
+        os.setpgid(0, 0)
         control.close()
         _child(spec, fds)
     except BaseException:
@@ -220,7 +249,10 @@ def _limit(spec: dict[str, Any]) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends (PR_SET_PDEATHSIG, prctl(2))."""
+    """Ask the kernel to kill this process when the thread that forked it ends (PR_SET_PDEATHSIG, prctl(2)).
+
+    Only for children of the nursery, which has one thread.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
@@ -417,10 +449,7 @@ class Worker:
             for lane in self._lanes:
                 _shut(lane)
             self._lanes = []
-        try:
-            os.kill(born, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_family(born)
         if kill:
             threading.Thread(target=self._nursery.how_ended, args=(born,), daemon=True).start()
 

@@ -105,6 +105,11 @@ _CLAIMED = (
     .order_by(ArrivalRow.id)
 )  # fmt: skip
 _SETTLE = update(table_of(ArrivalRow)).where(ArrivalRow.id == bindparam("its_id"))
+_LOCK_WAITING = (
+    select(ArrivalRow.id)
+    .where(ArrivalRow.status == word("received"), ArrivalRow.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
 _TWIN = select(func.min(ArrivalRow.id)).where(
     ArrivalRow.digest == bindparam("digest"), ArrivalRow.digest != word(""), ArrivalRow.id != bindparam("its_id"),
     ArrivalRow.status.in_(("filed", "ignored")),
@@ -168,6 +173,17 @@ def put_off(tx: Connection, id: int, until: datetime, reason: str) -> None:
         .where(ArrivalRow.id == id)
         .values(attempts=ArrivalRow.attempts + 1, next_attempt=until, lease_until=None, reason=reason[:500])
     )
+
+
+def lock_waiting(tx: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of ``ids`` that are not ticked off yet; nobody else can tick them off before this transaction ends."""
+    return set(tx.scalars(_LOCK_WAITING, {"ids": list(ids)}))
+
+
+def one_host_at_a_time(tx: Connection) -> None:
+    """Let no other host that shares the store be in the midst of filing until this transaction ends."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(text("select pg_advisory_xact_lock(74656664)"))
 
 
 def settle(tx: Connection, id: int, status: str, **values: Any) -> None:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -47,13 +48,22 @@ def keep(contents: Sequence[bytes], directory: Path) -> list[Stored]:
             continue
         relative = f"{sha[:1]}/{sha}"
         target = directory / relative
-        if not (target.exists() and target.stat().st_size == len(content)):
+        if not _holds(target, content):
             _write(target, content)
-            dirty.add(target.parent)
+        dirty.add(target.parent)  # also for a file that is there: who wrote it may have died before this
         stored.append(Stored(sha, len(content), path=relative))
     for parent in dirty:
         _sync_directory(parent)
+        _anchor(parent)
     return stored
+
+
+def _holds(target: Path, content: bytes) -> bool:
+    """Whether the file is there already, every byte of it."""
+    try:
+        return target.stat().st_size == len(content) and target.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 def _write(target: Path, content: bytes) -> None:
@@ -72,6 +82,13 @@ def _write(target: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@cache
+def _anchor(directory: Path) -> None:
+    """Make the directory's own name and its parent's durable; once for each is enough."""
+    _sync_directory(directory.parent)
+    _sync_directory(directory.parent.parent)
 
 
 def _sync_directory(path: Path) -> None:

@@ -95,8 +95,8 @@ _INSERT_ATTEMPT = insert(table_of(AttemptRow))
 
 def not_sent(
     tx: Connection, id: int, epoch: int, now: datetime, *, code: int | None, answer: str, again: datetime | None
-) -> None:
-    """Record a failed attempt; ``again`` is when to try next, None for never."""
+) -> bool:
+    """Record a failed attempt; ``again`` is when to try next, None for never. False where the letter is no longer ours."""
     values = {
         "status": "pending" if again else "failed", "next_attempt": again, "lease_until": None, "last_code": code,
         "last_answer": answer[:500], "told": bool(again),
@@ -106,6 +106,7 @@ def not_sent(
     )
     if done.rowcount == 1:
         tx.execute(insert(AttemptRow).values(letter=id, at=now, code=code, answer=answer[:500]))
+    return done.rowcount == 1
 
 
 def give_back(tx: Connection, leased: Sequence[tuple[int, int]], now: datetime) -> None:

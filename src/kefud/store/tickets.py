@@ -408,6 +408,12 @@ def late_count(tx: Connection, now: datetime) -> int:
     return tx.scalar(query.where(DeadlineRow.next_at.is_not(None), DeadlineRow.next_at <= now)) or 0
 
 
+def claim_deadline(tx: Connection, id: int, now: datetime, until: datetime) -> bool:
+    """Put a deadline off that still wants attention. False where somebody else has looked after it."""
+    wants = (DeadlineRow.id == id, DeadlineRow.next_at <= now)
+    return tx.execute(update(DeadlineRow).where(*wants).values(next_at=until)).rowcount == 1
+
+
 def put_off_deadline(tx: Connection, id: int, until: datetime | None) -> None:
     tx.execute(update(DeadlineRow).where(DeadlineRow.id == id).values(next_at=until))
 
