@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+import pybase64
+
 from kefud.mime import charsets
 from kefud.mime.limits import DEFAULT_LIMITS, Limits, Remarks
 
@@ -192,9 +194,9 @@ def _base64(payload: str) -> bytes:
 def from_base64(data: bytes) -> bytes:
     """Base64 as found in the wild: strange characters skipped, padding missing or in the middle."""
     pad = data.find(b"=")
-    if pad < 0 or data.count(b"=") > 5000 or not data[pad:].strip(b"= \r\n\t"):
+    if pad < 0 or not data[pad:].strip(b"= \r\n\t") or data.count(b"=") > 5000:
         try:
-            return binascii.a2b_base64(data)
+            return pybase64.b64decode(data)
         except (binascii.Error, ValueError):
             return _mend_base64(data)
     return b"".join(_mend_base64(piece) for piece in data.split(b"=") if piece)
