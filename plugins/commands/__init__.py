@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kefud.api import Decision, Heard, Occasion, Ordered, Refuse, Remark, Rule, Site, StopClock, Ticket, Write, hookimpl, local
+from kefud.api import (
+    AddTask,
+    Decision,
+    Heard,
+    Occasion,
+    Ordered,
+    Refuse,
+    Remark,
+    Rule,
+    Site,
+    StopClock,
+    Ticket,
+    Write,
+    hookimpl,
+    local,
+)
 
 from .customers import Customers
 from .departments import Answer, Departments
@@ -47,10 +62,13 @@ class Commands:
         else:
             who = author.id or message.sender.email or "未知"
             yield Remark(f"未经证实的来信({who}),仅作备注:{spoken(message.text)[:500]}", rule="S3-4.3.1", why=author.why)
+            if author.id == "household":
+                yield from _to_be_confirmed(occasion)
 
     def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         party, text = occasion.author.id, spoken(occasion.message.text)
-        if occasion.author.role == "staff" and ticket.status == "need_approval":
+        decided = ticket.fields.get("approval_at") == occasion.at.isoformat()
+        if occasion.author.role == "staff" and (ticket.status == "need_approval" or decided):
             return  # the plugin approvals reads it
         answer = Answer()
         said = commands(occasion.message.text)
@@ -140,6 +158,14 @@ def _contribution(said: list[Said], text: str) -> str:
     rest = [f"{s.words}{':' if s.text else ''}{s.text}" for s in said if s.command not in ("acknowledge", "transfer", "return")]
     signed = [s.text for s in said if s.command == "acknowledge" and len(s.text) > 6]
     return "\n".join([*signed, *rest])
+
+
+def _to_be_confirmed(occasion: Heard) -> Iterator[Decision]:
+    """The mail bears the house's name or telephone, which neighbours know too: it decides nothing, a person calls back."""
+    text = spoken(occasion.message.text)[:500]
+    told = f"来信自称本件业主,身份未经证实,未改变工单状态。请按登记电话回电核实后办理:{text}"
+    yield AddTask("confirm", "cs_supervisor", told, key=f"confirm:{_mark(occasion)}", rule="S3-4.3.1")
+    yield Write("cs_supervisor", "reports/alert", {"text": told}, key=f"confirm:{_mark(occasion)}", rule="S3-4.3.1")
 
 
 def _noted_call(occasion: Heard) -> Iterator[Decision]:

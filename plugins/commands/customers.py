@@ -76,7 +76,7 @@ class Customers:
         yield Effect(("customer_chased",), rule="S1-4.3.6", why="顾客催办")
         day = self.site.calendar.local(at).date().isoformat()
         yield self._to_handler(f"顾客催办,请尽快联系并告知进展:{text}", f"chased:{day}")
-        if ticket.document("notice") and ticket.department not in (None, "cs_center"):
+        if occasion.author.believed and ticket.document("notice") and ticket.department not in (None, "cs_center"):
             told = {"text": "业主来信催办,请抓紧办理并书面回复进展和完成时间。"}
             yield Write("department", "reports/alert", told, key=f"chased.department:{day}", rule="S1-4.3.6")
         if self._contractor_is_late(ticket, occasion):
@@ -90,13 +90,14 @@ class Customers:
             yield Move(back if back in ("triaged", "in_progress") else "triaged", "customer", rule="S0-4.2.1", why="资料已补充")
         mark = occasion.message.message_id or occasion.message.digest or occasion.message.received_at.isoformat()
         yield self._to_handler(f"顾客补充情况或提出新要求:{text}", f"more:{mark}")
-        if customer_says(text, "more") and ticket.document("notice") and ticket.department not in (None, "cs_center"):
+        told = occasion.author.believed and ticket.document("notice")
+        if customer_says(text, "more") and told and ticket.department not in (None, "cs_center"):
             known = {"text": f"业主就本件补充:{without_personal(text, ticket)}\n请一并办理。"}
             yield Write("department", "reports/alert", known, key=f"more.department:{mark}", rule="S0-3.2")
 
     def _asks_for_others(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
         """The contractor is late and the owner asks for others: last notice, evidence, a draft of the claim (S1-5.6.2)."""
-        if ticket.kind != "repair" or not self._is_contractors(ticket):
+        if ticket.kind != "repair" or not occasion.author.believed or not self._is_contractors(ticket):
             return
         rule = "S1-5.6.2"
         yield Effect(("owner_request_recorded",), rule=rule, why="业主要求另派他人维修")

@@ -17,6 +17,7 @@ from kefud.api import (
     Draw,
     Heard,
     Message,
+    Move,
     Notice,
     Ordered,
     Remark,
@@ -76,8 +77,8 @@ def wrote(site: Site, ticket: Ticket, text: str, by: str = "property_company", *
     return deliberate(ticket, Heard(NOW, message, who), [Commands(site)])
 
 
-def owner_wrote(site: Site, ticket: Ticket, text: str, verified: bool = True) -> Outcome:
-    return wrote(site, ticket, text, by="", role="requester", verified=verified)
+def owner_wrote(site: Site, ticket: Ticket, text: str, verified: bool = True, believed: bool = True) -> Outcome:
+    return wrote(site, ticket, text, by="", role="requester", verified=verified, believed=believed)
 
 
 def ordered(site: Site, ticket: Ticket, command: str, by: str = "cs_specialist", **args: Any) -> Outcome:
@@ -253,6 +254,21 @@ def test_impatience_reaches_handler_and_department(site: Site) -> None:
     outcome = owner_wrote(site, repair(), "都三天了,怎么还没人来修?", verified=False)
     assert outcome.ticket.has("customer_chased")
     assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["handler", "department"]
+
+
+@pytest.mark.parametrize("text", ["都三天了,怎么还没人来修?", "另外北门的灯也坏了", "说好昨天修的没来,请另找别人修"])
+def test_what_nobody_vouches_for_reaches_the_handler_and_nobody_else(site: Site, text: str) -> None:
+    late = Deadline("resolve", NOW.replace(day=1), NOW.replace(day=4), "S3-3.3.2")
+    ticket = repair(department="contractor", fields={"contractor": "contractor-a"}, deadlines=(late,))
+    outcome = owner_wrote(site, ticket, text, verified=False, believed=False)
+    assert {d.to for d in outcome.decisions if isinstance(d, Write)} == {"handler"}
+    assert not [d for d in outcome.decisions if isinstance(d, (Notice, Draw, Move))]
+
+
+def test_who_claims_to_be_the_owner_is_called_back(site: Site) -> None:
+    outcome = wrote(site, repair(), "我要撤回报修", role="stranger", by="household", verified=False)
+    assert [d.role for d in outcome.decisions if isinstance(d, AddTask)] == ["cs_supervisor"]
+    assert outcome.ticket.status == repair().status
 
 
 def test_thanks_disturb_nobody(site: Site) -> None:

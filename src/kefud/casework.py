@@ -271,6 +271,7 @@ class Casework:
                     roster=self._roster(tx, ticket, reading),
                     authenticated=reading.authenticated or self.trust_internal,
                     identity=message.identity,
+                    internal=self.trust_internal,
                 )
             )
             if verdict.attach:
@@ -411,7 +412,7 @@ class Casework:
         if target is None or target.number == case.ticket.number:
             return case, replace(outcome, decisions=tuple(x for x in outcome.decisions if not isinstance(x, d.Merge)))
         message = case.sorted.message
-        author = Author("requester", verified=False, why=merge.why)
+        author = Author("requester", why=merge.why, believed=case.reading.authenticated or self.trust_internal)
         may_answer = isinstance(case.occasion, Opened) and case.occasion.may_answer
         heard = Heard(now, message, author, case.reading.channel, merged=True, may_answer=may_answer)
         given: list[d.Decision] = [

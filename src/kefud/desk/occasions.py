@@ -18,12 +18,15 @@ class Author:
     """Who wrote a message on an existing ticket, and whether that is proven (S02).
 
     ``role`` is "requester", "party", "staff", "agent" (our own phone log) or "stranger"; ``id`` the party or role id.
+    ``verified``: may change the state. ``believed``: our mail server vouches for a sender on the roster, so that others may
+    be told what was said; the state stays. A mail of anybody else is a note for our own people.
     """
 
     role: str
     id: str = ""
     verified: bool = False
     why: str = ""
+    believed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A number or a From line attaches nothing and changes no state by itself. A message joins a ticket by a keyed token, by
 answering a mail that the ticket knows, or by a number from a party to the ticket; it acts only when token, roster and
-authenticated mail come together, whoever speaks: a department, a manager, or the owner.
+authenticated mail come together, whoever speaks: a department, a manager, or the owner. Where no address of the owner is
+known, a mail with the name or telephone of the house is kept as a note, and a person calls back.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Claim:
     answers a mail this ticket received. ``number``: it names the ticket's number. ``roster``: "requester", "party:ID" or
     "role:ID" when the strict From address is a party to the ticket, "household" when no address of the requester is known
     and the mail bears the registered name or telephone of its house, "" for a stranger. ``authenticated``: our own server
-    vouches for the sender, or the mailbox is internal only.
+    vouches for the sender, or the mailbox is internal only. ``internal``: it is declared internal only.
     """
 
     token: bool
@@ -32,6 +33,7 @@ class Claim:
     roster: str
     authenticated: bool
     identity: bool = True
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,16 @@ def weigh(claim: Claim) -> Verdict:
     """Decide what ``claim`` is worth. Exactly one combination lets anybody act: all three proofs."""
     role, _, id = claim.roster.partition(":")
     on_roster = bool(role) and claim.identity
+    why, attach = _why(claim), claim.token or claim.thread or claim.number
+    if on_roster and role == "household":
+        who = "requester" if claim.internal else "stranger"
+        return Verdict(attach, Author(who, "household", False, why, believed=claim.internal), why)
     acts = claim.token and on_roster and claim.authenticated
-    speaks = {"requester": "requester", "household": "requester", "party": "party", "role": "staff"}
+    speaks = {"requester": "requester", "party": "party", "role": "staff"}
     who = speaks.get(role if on_roster else "", "stranger")
     if who == "stranger":
-        return Verdict(claim.token, Author("stranger", why=_why(claim)), _why(claim))
-    id = "household" if role == "household" else id
-    return Verdict(claim.token or claim.thread or claim.number, Author(who, id, acts, _why(claim)), _why(claim))
+        return Verdict(claim.token, Author("stranger", why=why), why)
+    return Verdict(attach, Author(who, id, acts, why, claim.authenticated), why)
 
 
 def numbers_in(text: str) -> tuple[str, ...]:
