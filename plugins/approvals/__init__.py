@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
 
 from kefud.api import (
     AddTask,
@@ -24,6 +26,7 @@ from kefud.api import (
     Write,
     chinese,
     hookimpl,
+    local,
 )  # fmt: skip
 
 from .words import Verdict, verdict
@@ -77,7 +80,7 @@ class Approvals:
             yield Refuse(f"本件由{names}批示(S0-4.2.3)", rule="S0-4.2.3")
         else:
             text = str(occasion.args.get("text") or occasion.text or "")
-            yield from self._decided(ticket, Verdict(occasion.command == "approve", text.strip()), occasion.by)
+            yield from self._decided(ticket, Verdict(occasion.command == "approve", text.strip()), occasion.by, occasion.at)
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         role = self._approving_role(ticket, occasion)
@@ -86,8 +89,19 @@ class Approvals:
         said = verdict(occasion.message.text)
         if said is None:
             yield Remark(f"{chinese(role)}来信未见“同意”或“不同意”,请示继续等待批示", rule="S0-4.2.3")
+            refused = ["未见“同意”或“不同意”,请示继续等待批示;请在首行写明"]
+            yield self._transcript(occasion, {"steps": [], "refused": refused, "ignored": True})
         else:
-            yield from self._decided(ticket, said, role)
+            yield from self._decided(ticket, said, role, occasion.at)
+            yield self._transcript(occasion, {"steps": [_understood(ticket, said)], "refused": []})
+
+    def _transcript(self, occasion: Heard, told: dict[str, Any]) -> Write:
+        """What was made of the mail, to whoever wrote it."""
+        message = occasion.message
+        to = message.sender.email or occasion.author.id
+        key = message.message_id or message.digest or message.received_at.isoformat()
+        data = {"at": local(message.received_at, self.site.calendar.zone), **told}
+        return Write(to, "commands/transcript", data, key=f"transcript:{key}", rule="S0-4.2.3", why="批示已登记")
 
     def _approving_role(self, ticket: Ticket, occasion: Heard) -> str:
         author = occasion.author
@@ -96,11 +110,12 @@ class Approvals:
         held = {author.id, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
         return next((role for role in entitled(ticket) if role in held), "")
 
-    def _decided(self, ticket: Ticket, said: Verdict, by: str) -> Iterator[Decision]:
+    def _decided(self, ticket: Ticket, said: Verdict, by: str, at: datetime) -> Iterator[Decision]:
         text = said.text or str(ticket.fields.get("proposed_answer") or "")
         decision = "同意" if said.approved else "不同意"
         why = f"{chinese(by)}批示:{decision}"
-        yield SetFields({"approval_decision": decision, "approval_by": by}, rule="S0-4.2.3", why=why)
+        decided = {"approval_decision": decision, "approval_by": by, "approval_at": at.isoformat()}
+        yield SetFields(decided, rule="S0-4.2.3", why=why)
         if not said.approved:
             yield SetFields({"approval_reason": text}, rule="S0-4.2.3", why=why)
             yield Move("triaged", by, rule="S0-4.2.3", why=why)
@@ -123,6 +138,16 @@ def approver(ticket: Ticket) -> str:
 def entitled(ticket: Ticket) -> tuple[str, ...]:
     """The roles asked so far: the approver and, where the request went up, the rungs above."""
     return tuple(ticket.fields.get("approval_asked") or (approver(ticket),))
+
+
+def _understood(ticket: Ticket, said: Verdict) -> dict[str, Any]:
+    """What a decision came to, as its writer is told."""
+    if not said.approved:
+        return {"ok": True, "command": "不同意", "text": f"已登记,退回{chinese(ticket.handler or 'cs_clerk')}"}
+    if not (said.text or ticket.fields.get("proposed_answer")):
+        return {"ok": True, "command": "同意", "text": "已登记,由经办人拟定答复"}
+    sent = bool(ticket.reply_address) and ticket.kind in CLOSING
+    return {"ok": True, "command": "同意", "text": "已按批准文本答复" if sent else "已登记,由经办人按批准文本答复"}
 
 
 def _holding(ticket: Ticket, occasion: Opened) -> bool:

@@ -78,6 +78,21 @@ def test_words_that_are_neither_yes_nor_no_decide_nothing(site: Site, text: str)
     assert answered_by(site, waiting(site), text).ticket.status == "need_approval"
 
 
+@pytest.mark.parametrize(
+    ("mail", "told"),
+    [
+        ("同意 由运营商承担", "已按批准文本答复"),
+        ("同意", "由经办人拟定答复"),
+        ("不同意", "退回客服内勤"),
+        ("我看看再说", "未见“同意”"),
+    ],
+)
+def test_the_approver_is_told_what_was_understood(site: Site, mail: str, told: str) -> None:
+    [transcript] = [d for d in answered_by(site, waiting(site), mail).decisions if isinstance(d, Write)]
+    assert (transcript.to, transcript.template) == ("pm@estate.example.com", "commands/transcript")
+    assert told in str(transcript.data["steps"]) + str(transcript.data["refused"])
+
+
 def test_an_unproven_mail_decides_nothing(site: Site) -> None:
     assert not answered_by(site, waiting(site), "同意", verified=False).decisions
 

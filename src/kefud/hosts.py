@@ -291,8 +291,9 @@ class TransportHost:
             papers.append((document, self._keep(name, pdf)))
             files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
         message = build_mail(
-            Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date, in_reply_to=x.in_reply_to,
-            references=x.references, automatic=cast(Automatic, x.automatic), files=files, reply_to=x.reply_to,
+            Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date,
+            in_reply_to=x.in_reply_to, references=x.references, automatic=cast(Automatic, x.automatic), files=files,
+            reply_to=x.reply_to, printed=not x.addresses,
         )  # fmt: skip
         parcel = Parcel(
             x.id, x.envelope, tuple(a.email for a in x.addresses), message, x.message_id, x.subject, x.ticket,

@@ -208,3 +208,27 @@ def test_the_same_complaint_again_is_acknowledged_once(estate: Estate) -> None:
     estate.work(minutes=10)
     assert len(estate.tickets) == 1
     assert len([m for m in estate.sent if "owner@example.com" in m["To"]]) == 1
+
+
+def test_what_goes_to_somebody_without_an_address_is_printed(estate: Estate) -> None:
+    """A department nobody gave an address to gets its joint notice on paper (S0-3.3)."""
+    estate.configure(f'[[transport]]\nid = "paper"\nplugin = "print_folder"\npath = "out"\n{PARTIES}{ROLES}', service=TRUSTED)
+    estate.put("请问物业费的收费标准是什么?5-1-201 何样板 13800000201")
+    estate.work()
+    [notice] = [x for x in estate.letters if x["recipient"] == "finance"]
+    assert (notice["addresses"], notice["status"]) == ([], "sent")
+    assert list((estate.home / "out").glob(f"{estate.tickets[0].number}_*.pdf"))
+
+
+def test_a_department_with_many_tickets_hears_what_was_understood_of_each(estate: Estate) -> None:
+    """Twelve sign-offs in one morning are twelve transcripts; the cap against loops counts by ticket."""
+    troubles = ("楼道没人打扫", "路灯坏了", "保安骂人", "花木枯死", "门禁失灵", "垃圾桶发臭", "广场积水", "围栏破了",
+                "消防通道堵塞", "凉亭断腿", "信箱被撬", "水池长满青苔")  # fmt: skip
+    for n, trouble in enumerate(troubles, 1):
+        estate.put(f"{n}号楼1单元101业主,电话1390000{n:04d}。{trouble},我要投诉物业。", sender=f"o{n}@example.com")
+    estate.work()
+    for notice in [x for x in estate.letters if x["recipient"] == "property_company" and x["documents"]]:
+        estate.put("收到", sender="wuye@property.example.com", headers={"In-Reply-To": notice["message_id"]})
+    estate.work(minutes=5)
+    transcripts = [x for x in estate.letters if x["template"] == "commands/transcript"]
+    assert [x["status"] for x in transcripts] == ["sent"] * 12

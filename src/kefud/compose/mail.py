@@ -58,15 +58,19 @@ def build_mail(
     automatic: Automatic = "",
     files: Sequence[File] = (),
     headers: Sequence[tuple[str, str]] = (),
+    printed: bool = False,
 ) -> bytes:
-    """The mail, ready for a transport. Raises LetterFault for an address or id that must not go on the wire."""
-    if not to:
+    """The mail, ready for a transport. Raises LetterFault for an address or id that must not go on the wire.
+
+    Only a letter that is ``printed`` may go to somebody who has no address.
+    """
+    if not to and not printed:
         raise LetterFault("the letter has no recipient")
     if not _ID.fullmatch(message_id):
         raise LetterFault(f"{message_id!r} is no Message-ID")
     lines = [
         f"From: {_mailbox(sender)}",
-        f"To: {_mailboxes(to)}",
+        f"To: {_mailboxes(to) if to else 'undisclosed-recipients:;'}",
         *([f"Cc: {_mailboxes(cc)}"] if cc else []),
         f"Subject: {_words(_line(draft.subject)[:LONGEST_SUBJECT], 9)}",
         f"Date: {format_datetime(date)}",

@@ -217,9 +217,15 @@ def next_attempt(tx: Connection, now: datetime) -> datetime | None:
     return min((t for t in (pending, leased) if t), default=None)
 
 
-def answers_to(tx: Connection, address: str, since: datetime) -> int:
-    """Automatic answers written to an address since ``since``, but for those that are held (caps of S05)."""
-    return tx.scalar(_ANSWERS_TO, {"since": since, "address": f'%"{address.replace("%", "")}"%'}) or 0
+def answers_to(tx: Connection, address: str, since: datetime, ticket: int | None = None) -> int:
+    """Automatic answers written to an address since ``since``, but for those that are held (caps of S05).
+
+    ``ticket`` counts those about one ticket only.
+    """
+    wanted = {"since": since, "address": f'%"{address.replace("%", "")}"%'}
+    if ticket is None:
+        return tx.scalar(_ANSWERS_TO, wanted) or 0
+    return tx.scalar(_ANSWERS_ABOUT, {**wanted, "ticket": ticket}) or 0
 
 
 def answers_since(tx: Connection, since: datetime) -> tuple[int, int]:
@@ -242,6 +248,7 @@ def keep_path(tx: Connection, document: int, path: str) -> None:
 _ANSWERED = (LetterRow.created_at >= bindparam("since"), text("automatic = 'auto-replied'"), LetterRow.status != "held")
 _ADDRESSES = LetterRow.addresses.cast(Text)
 _ANSWERS_TO = select(func.count()).select_from(LetterRow).where(*_ANSWERED, _ADDRESSES.like(bindparam("address")))
+_ANSWERS_ABOUT = _ANSWERS_TO.where(LetterRow.ticket == bindparam("ticket"))
 _ANSWERS_SINCE = select(func.count(), func.count(_ADDRESSES.distinct())).select_from(LetterRow).where(*_ANSWERED)
 _NUMBERED = select(DocumentRow).where(
     DocumentRow.form == bindparam("form"), DocumentRow.number == bindparam("number"), DocumentRow.number != word(""),
