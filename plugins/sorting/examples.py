@@ -1,7 +1,8 @@
 """What matters like those we have seen were: where the word lists say little, similar examples decide (RULES §1).
 
-Each single character and pair of characters of a text speaks for the kinds and categories in whose examples it is frequent
-(naive Bayes). The examples are data: `examples.toml`, and whatever an administrator adds in [plugin.sorting.examples].
+Each single character, each pair of characters and each list of words met in a text speaks for the kinds and categories in
+whose examples it is frequent (naive Bayes). The examples are data: `examples.toml`, and whatever an administrator adds in
+[plugin.sorting.examples].
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kefud.api import fold
 
+from .lexicon import Lexicon, Reading
+
 READ = 300
 """How many characters of a text are compared; what a letter is about stands at its beginning."""
 
@@ -20,56 +23,59 @@ USUAL = 60
 """As many signs speak in an example; those of a longer text speak in the same measure together."""
 
 _FIGURES = re.compile(r"[0-9a-z]+")
-_SMOOTH = 2.0
+_SMOOTH = 4.0
 _STRENGTH = 0.1
+_RARE = 0.3
+"""How much it counts that a label is rare among the examples."""
+
+Weights = dict[str, float]
 
 
 class Examples:
-    """Learnt once from examples: how strongly each sign of a text speaks for each kind and category."""
+    """Learnt once from examples: how strongly each sign of a text speaks for each kind and each category."""
 
-    def __init__(self, examples: Mapping[str, Sequence[str]]) -> None:
-        known = [(title.partition(" "), signs(fold(text))) for title, texts in examples.items() for text in texts]
-        self.kinds = _Weights((title[0], found) for title, found in known)
-        self.categories = _Weights((title[2], found) for title, found in known)
+    def __init__(self, examples: Mapping[str, Sequence[str]], lexicon: Lexicon) -> None:
+        read = lexicon.read
+        known = [(title.partition(" "), signs(read(fold(text)))) for title, texts in examples.items() for text in texts]
+        self.kinds, of_kinds, first_kinds = _learnt([(title[0], found) for title, found in known])
+        self.categories, of_categories, first_categories = _learnt([(title[2], found) for title, found in known])
+        self.first = first_kinds + first_categories
+        self.signs = {sign: row + of_categories[sign] for sign, row in of_kinds.items()}
 
-
-class _Weights:
-    """Log odds of each label for each sign."""
-
-    def __init__(self, examples: Iterable[tuple[str, frozenset[str]]]) -> None:
-        counts: dict[str, Counter[str]] = defaultdict(Counter)
-        totals: Counter[str] = Counter()
-        common: Counter[str] = Counter()
-        for labels, found in examples:
-            each = labels.split("|")
-            common.update(found)
-            for label in each:
-                totals[label] += 1
-                counts[label].update(found)
-        size = sum(totals.values())
-        self.labels = tuple(totals)
-        self.first = [math.log(totals[label] / size) * 2 * _STRENGTH for label in self.labels]
-        self.signs = {
-            sign: [
-                math.log((counts[label][sign] + _SMOOTH * often / size) / (totals[label] + _SMOOTH) * size / often) * _STRENGTH
-                for label in self.labels
-            ]
-            for sign, often in common.items()
-            if often >= 2
-        }
-
-    def weigh(self, found: Iterable[str]) -> dict[str, float]:
-        """How much the signs speak for each label, from below 0 to some units; {} without examples or known signs."""
-        look = self.signs.get
-        rows = [row for sign in found if (row := look(sign)) is not None]
+    def weigh(self, found: Iterable[str]) -> tuple[Weights, Weights]:
+        """How much the signs speak for each kind and category, from below 0 to some units; {} where none is known."""
+        rows = [*filter(None, map(self.signs.get, found))]
         if not rows:
-            return {}
+            return {}, {}
         measure = min(1.0, USUAL / len(rows))
-        sums = map(sum, zip(*rows, strict=True))
-        return {label: first + measure * said for label, first, said in zip(self.labels, self.first, sums, strict=True)}
+        sums = [first + measure * said for first, said in zip(self.first, map(sum, zip(*rows, strict=True)), strict=True)]
+        kinds = len(self.kinds)
+        return dict(zip(self.kinds, sums, strict=False)), dict(zip(self.categories, sums[kinds:], strict=True))
 
 
-def signs(folded: str) -> frozenset[str]:
-    """The characters and pairs of characters of a text, figures and letters taken as one."""
-    text = _FIGURES.sub("0", folded[:READ])
-    return frozenset((*text, *(text[i : i + 2] for i in range(len(text) - 1))))
+def _learnt(examples: Iterable[tuple[str, frozenset[str]]]) -> tuple[tuple[str, ...], dict[str, list[float]], list[float]]:
+    """The labels, for each sign that stands in two examples its log odds for each of them, and what each starts with."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
+    common: Counter[str] = Counter()
+    for labels, found in examples:
+        common.update(found)
+        for label in labels.split("|"):
+            totals[label] += 1
+            counts[label].update(found)
+    size = sum(totals.values())
+    rows = {
+        sign: [
+            math.log((counts[label][sign] + _SMOOTH * often / size) / (total + _SMOOTH) * size / often) * _STRENGTH
+            for label, total in totals.items()
+        ]
+        for sign, often in common.items()
+        if often >= 2
+    }
+    return tuple(totals), rows, [math.log(total / size) * _RARE for total in totals.values()]
+
+
+def signs(reading: Reading) -> frozenset[str]:
+    """The characters and pairs of characters of a text, figures and letters taken as one, and the lists it has words of."""
+    text = _FIGURES.sub("0", reading.text[:READ])
+    return frozenset((*text, *map(str.__add__, text, text[1:]), *("#" + group for group in reading.groups)))

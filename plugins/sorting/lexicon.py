@@ -23,6 +23,7 @@ GAP = 14
 LONGEST_TAIL = 8
 """How long what follows a gap may be, at most."""
 
+_FIGURES = "|".join("0123456789")
 _SENTENCE_END = re.compile(r"[。!?;\n]")
 _CLAUSE_END = re.compile(r"[。!?;,:、\n(]")
 
@@ -66,6 +67,11 @@ class Reading:
 
     def family(self, name: str) -> list[Hit]:
         return self._families.get(name, [])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The tables with a hit, without those that only take meaning away."""
+        return tuple(group for group in self._hits if not group.endswith(".none"))
 
     def weight(self, group: str) -> float:
         """The sum of the weights of a table, each word counted once."""
@@ -203,7 +209,11 @@ def _longest_first(part: str) -> list[str]:
 
 
 def spellings(text: str) -> list[str]:
-    """All spellings of a word with alternatives: ``(修|换)好`` → 修好, 换好. Alternatives within others raise ValueError."""
+    """All spellings of a word with alternatives: ``(修|换)好`` → 修好, 换好; ``[0-9]`` is any figure.
+
+    Alternatives within others raise ValueError.
+    """
+    text = re.sub(r"(?<=[(|])\[0-9\](?=[|)])", _FIGURES, text).replace("[0-9]", f"({_FIGURES})")
     if re.search(r"\([^)]*\(|\([^)]*$|^[^(]*\)", text):
         raise ValueError(f'"{text}": alternatives may hold neither "…" nor alternatives; write two words')
     pieces = re.split(r"\(([^)]*)\)", text)

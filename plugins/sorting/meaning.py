@@ -23,10 +23,12 @@ WRONGS = ("environment", "safety", "attitude", "sales_service", "design")
 """Categories in which telling what is the case is already blaming."""
 THINGS = ("house_quality", "facility")
 """Categories in which telling of a thing, and asking nothing, reports that it is not as it should be."""
-UNSURE = 6.0
-"""Below this weight of its words a category is helped by examples."""
-OWN, TRUSTED, NEAR = 0.7, 3.5, 0.5
-"""What the verdict of the words counts for by itself, how far examples may outweigh it, and what leaves it in doubt."""
+SHARE, MOST, FLOOR = 0.3, 16.0, -2.5
+"""What the words of a category count for beside examples, up to which sum, and how much examples speak against it at most."""
+OWN, SAID, LOUD = 0.7, 0.6, 8.0
+"""What the verdict of the words on the kind counts for: by itself, for each unit of their weight, up to which weight."""
+TRUSTED, NEAR = 3.5, 0.5
+"""How far examples may outweigh another kind, and what leaves it in doubt."""
 PLAN_ORDER = ("fire", "gas", "lift_entrapment", "water_leak", "power", "injury")
 IN_DANGER = ("safety", "facility", "house_quality", "environment", "attitude")
 """Categories an emergency may have; a gas company's number or a fee beside it says nothing."""
@@ -52,6 +54,7 @@ class Meaning:
 
     scores: dict[str, float] = field(default_factory=dict)
     categories: dict[str, float] = field(default_factory=dict)
+    placed: dict[str, float] = field(default_factory=dict)
     kind: str = "consultation"
     category: str = "general"
     urgency: str = "normal"
@@ -84,7 +87,7 @@ class Examiner:
     def __init__(self, lexicon: Lexicon, households: int = 3, examples: Examples | None = None) -> None:
         self.lexicon = lexicon
         self.households = households
-        self.examples = examples or Examples({})
+        self.examples = examples or Examples({}, lexicon)
 
     def examine(self, text: str, subject_end: int = 0) -> Meaning:
         """The meaning of a folded text whose first ``subject_end`` characters are the subject line."""
@@ -95,7 +98,7 @@ class Examiner:
 class _Weighing:
     def __init__(self, reading: Reading, subject_end: int, households: int, examples: Examples) -> None:
         self.reading = reading
-        self.examples = examples
+        self.like_kinds, self.like_categories = examples.weigh(signs(reading))
         self.subject_end = subject_end
         self.households = households
         self._negators: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -125,7 +128,7 @@ class _Weighing:
 
     def _is_supposed(self, hit: Hit) -> bool:
         place = self._supposed.get(self.reading.sentence(hit.start))
-        return place is not None and place <= hit.start
+        return place is not None and place <= hit.spans[-1][0]
 
     def _is_over(self, hit: Hit) -> bool:
         sentence, found = self.reading.sentence(hit.start), self._sentences
@@ -208,6 +211,8 @@ class _Weighing:
         }
         if found.marks & {"compensation", "refusal"} and scores["consultation"] < 4:
             scores["complaint"] += 4.0
+        if found.marks & {"court", "press"} and scores["consultation"] < 4:
+            scores["complaint"] += 2.0
         scores["complaint"] += min(found.bad, 4.0) * 0.75 + (4.0 if "violence" in found.marks else 0.0)
         if scores["praise"] and self._any_over:
             scores["praise"] += 5.0
@@ -259,16 +264,14 @@ class _Weighing:
                 scores[other] *= 0.6
 
     def _compare(self, found: Meaning) -> None:
-        """Correct a kind that rests on few words by what similar examples were; note the other kind where it is near."""
+        """Weigh the verdict of the words against what similar examples were; note the other kind where it is near."""
         strongest = max(found.scores.values(), default=0.0)
-        if min(strongest, 5.0) + OWN >= TRUSTED + NEAR:
-            return  # so many words cannot be outweighed
-        like = self.examples.kinds.weigh(signs(self.reading.text))
+        like = self.like_kinds
         denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
         if not like or (denied and not strongest):
             return
-        sure = found.category == "design" and found.categories["design"] >= 14
-        said = 5.5 if sure else strongest + OWN
+        sure = found.category == "design" and found.categories.get("design", 0.0) >= 14
+        said = 5.5 if sure else OWN + SAID * min(strongest, LOUD)
         most = max(like.values())
         like = {kind: max(weight, most - TRUSTED) for kind, weight in like.items()}
         like[found.kind] = like.get(found.kind, most - TRUSTED) + said
@@ -284,13 +287,16 @@ class _Weighing:
         return likely if found.categories.get(likely, 0.0) >= 0.7 else "general"
 
     def _best_category(self, found: Meaning, plans: dict[str, float]) -> str:
-        if not plans and max(found.categories.values(), default=0.0) < UNSURE:
-            for category, like in self.examples.categories.weigh(signs(self.reading.text)).items():
-                have = found.categories.get(category, 0.0)
-                if like > 0 or have:
-                    found.categories[category] = max(have + max(like, -1.5), min(have, 2.0))
-        ranked = sorted(found.categories.items(), key=lambda item: (-item[1], CATEGORY_ORDER.index(item[0])))
-        return ranked[0][0] if ranked and ranked[0][1] >= 2 else "general"
+        like = {} if plans else self.like_categories
+        words = found.categories
+        if like:
+            names = {*words, *like}
+            found.placed = {n: SHARE * min(words.get(n, 0.0), MOST) + max(like.get(n, FLOOR), FLOOR) for n in names}
+            found.placed["general"] = found.placed.get("general", FLOOR) - NEAR  # only where nothing else is as near
+        else:
+            found.placed = words
+        best = min(found.placed, key=lambda name: (-found.placed[name], CATEGORY_ORDER.index(name)), default="general")
+        return best if words.get(best, 0.0) >= 2 or (like and found.placed[best] > 0) else "general"
 
     def _best_kind(self, found: Meaning, plans: dict[str, float]) -> str:
         s = found.scores
@@ -298,7 +304,8 @@ class _Weighing:
             return self._kind_of_emergency(found, plans)
         if s["praise"] >= 5 and s["praise"] >= s["complaint"] and s["praise"] > s["repair"] * 0.8:
             return "praise"
-        if found.category == "design" and found.categories["design"] >= 7 and s["consultation"] <= 2 and s["suggestion"] < 4:
+        drawn_so = found.category == "design" and found.categories.get("design", 0.0) >= 7
+        if drawn_so and s["consultation"] <= 2 and s["suggestion"] < 4:
             return "complaint"
         asked = s["consultation"]
         blame = s["complaint"] + (3.0 if found.insults else 0.0)
@@ -335,7 +342,7 @@ class _Weighing:
 
     def _kind_of_emergency(self, found: Meaning, plans: dict[str, float]) -> str:
         blame, broken = found.scores["complaint"], found.scores["repair"]
-        if blame >= 1.5 and not broken:
+        if blame >= 1.5 and not broken and not set(plans) & {"fire", "lift_entrapment", "water_leak"}:
             return "complaint"
         if set(plans) == {"injury"}:
             return "repair" if found.broken and blame < 4 else "complaint"
@@ -365,6 +372,7 @@ class _Weighing:
             danger += 3.0 if found.marks & {"violence", "structure"} else 0.0
             hits = [h for h in self._stands(self.reading.of("urgent.danger")) if not self._is_supposed(h)]
             danger += self._sum(h for h in hits if not self._is_over(h) and not self._is_past(h))
+            danger += self._sum(h for h in self._stands(self.reading.of("urgent.lasting")) if not self._is_supposed(h))
             return "urgent" if danger + haste >= 3 else "normal"
         return "urgent" if haste >= 3 and found.kind == "consultation" else "normal"
 

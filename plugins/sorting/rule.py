@@ -82,11 +82,9 @@ class Sorting:
         self.confidence = float(settings.get("ocr_confidence", 0.9))
         self.within = timedelta(days=int(settings.get("agreed_within_days", 60)))
         shown = tomllib.loads((Path(__file__).parent / "examples.toml").read_text("utf-8"))
-        self.examiner = Examiner(
-            Lexicon(_merged(tables, settings.get("words", {}))),
-            int(settings.get("households", 3)),
-            Examples(_merged(shown, settings.get("examples", {}))),
-        )
+        lexicon = Lexicon(_merged(tables, settings.get("words", {})))
+        examples = Examples(_merged(shown, settings.get("examples", {})), lexicon)
+        self.examiner = Examiner(lexicon, int(settings.get("households", 3)), examples)
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         if isinstance(occasion, Arrived):
@@ -475,7 +473,7 @@ class _Sheet:
     def _why(self) -> str:
         s = self.found.scores
         best = "、".join(f"{k} {v:g}" for k, v in sorted(s.items(), key=lambda item: -item[1]) if v > 0)
-        where = "、".join(f"{k} {v:g}" for k, v in sorted(self.found.categories.items(), key=lambda item: -item[1])[:3])
+        where = "、".join(f"{k} {v:.2g}" for k, v in sorted(self.found.placed.items(), key=lambda item: -item[1])[:3])
         return f"性质:{best or '无明显字词'};类别:{where or '无明显字词'}"
 
 
@@ -489,8 +487,7 @@ def _names(message: Message, contact: facts.Contact, site: Site) -> tuple[str, .
     """The names of the writer and of the house's owner, whose characters mean nothing (曹演练)."""
     record = site.houses.get(contact.house) if contact.house else None
     caller = message.call.customer if message.call else message.sender.name
-    names = {caller if facts.is_name(caller) else "", record.owner if record else ""}
-    return tuple(sorted(names - {""}))
+    return tuple(sorted({name for name in (caller, record.owner if record else "") if facts.is_name(name)}))
 
 
 def _veiled(text: str, names: tuple[str, ...]) -> str:
