@@ -207,17 +207,23 @@ class Casework:
         """A delivery report counts only if it quotes a Message-ID of ours with its token (S04)."""
         bounce = reading.message.bounce
         assert bounce is not None
-        for message_id in bounce.message_ids:
-            letter = letters.by_message_id(tx, message_id)
+        known = (letters.by_message_id(tx, message_id) for message_id in bounce.message_ids)
+        for letter in (*known, self._by_return_path(tx, reading.message)):
             if letter is None or letter["ticket"] is None or letter["status"] != "sent":
                 continue
             ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
             number = next((n for form, n in letter["documents"] if form == "notice"), "")
-            occasion = Returned(
-                now, message_id, letter["template"], letter["recipient"], ", ".join(letter["addresses"]), number, bounce
-            )
+            about = letter["message_id"], letter["template"], letter["recipient"], ", ".join(letter["addresses"])
+            occasion = Returned(now, *about, number, bounce)
             return [_Case(reading, ticket, occasion, disposition="append")]
         return "a delivery report that names no letter of ours"
+
+    def _by_return_path(self, tx: Connection, message: Message) -> dict[str, Any] | None:
+        """The letter that a report without its Message-ID speaks of: it came to the ticket's keyed address (VERP)."""
+        addresses = [a.email for a in (*message.to, *message.cc)]
+        keyed = tokens.verified(self._token_keys(), (), addresses)
+        lost = message.bounce.recipients if message.bounce else ()
+        return next((x for t in keyed for address in lost if (x := letters.last_to(tx, t.ticket, address))), None)
 
     def _transcribed(self, reading: Reading) -> str | None:
         """The answer to a mail that showed a scan is the scan's text, if it comes from one of our roles."""

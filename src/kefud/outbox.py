@@ -168,7 +168,8 @@ class Outbox:
             sender=Address(outgoing.name, outgoing.address), addresses=tuple(Address("", a) for a in row["addresses"]),
             subject=row["subject"], text=row["text"], html=row["html"], date=row["created_at"],
             in_reply_to=row["in_reply_to"], references=tuple(row["references"]), automatic=row["automatic"],
-            envelope=outgoing.address, reply_to=self._reply_to(row["ticket"]) if row["ticket"] else "", prints=tuple(prints), files=tuple(self._files(tx, row)),
+            envelope=reply_to or outgoing.address, reply_to=reply_to,
+            prints=tuple(prints), files=tuple(self._files(tx, row)),
         )  # fmt: skip
 
     def _files(self, tx: Any, row: dict[str, Any]) -> list[tuple[str, str, bytes]]:
@@ -205,3 +206,4 @@ def scan_name(arrival: int, content: bytes) -> tuple[str, str]:
         if content.startswith(magic):
             return f"scan-{arrival}.{ending}", media_type
     return f"scan-{arrival}.bin", "application/octet-stream"
+        reply_to = self._reply_to(row["ticket"]) if row["ticket"] else ""  # what comes back undelivered comes there, too (VERP)

@@ -38,8 +38,8 @@ def test_a_stranger_with_number_name_and_telephone_is_noted_and_called_back(tmp_
         visited(office)
         before = office.ticket(NUMBER)
         for n, sender in enumerate(("neighbour@mail.example.com", "evil@attacker.example.net")):
-            raw = mail(UNSATISFIED + f"第{n}次", sender=sender, name=NAME, subject=f"Re: {NUMBER}", headers=(vouched(sender),))
-            office.put(raw)
+            words = UNSATISFIED + f"第{n}次"
+            office.put(mail(words, sender=sender, name=NAME, subject=f"Re: {NUMBER}", headers=(vouched(sender),)))
         office.work()
         after = office.ticket(NUMBER)
         for fact in ("status", "round", "department", "handler", "requester", "fields", "text"):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 TOKEN_BITS = 80
 _MESSAGE_ID = re.compile(r"<kefud\.t(0|[1-9]\d{0,14})\.([0-9a-z]{6,20})\.([a-z2-7]{16})@[^<>@\s]{1,255}>")
+_ANYWHERE = re.compile(r"kefud\.t\d{1,15}\.[0-9a-z]{6,20}\.[a-z2-7]{16}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
 _ADDRESS = re.compile(r"\+t(0|[1-9]\d{0,14})\.([a-z2-7]{16})@")
 
 
@@ -52,6 +53,11 @@ def verified(keys: Sequence[bytes], message_ids: Iterable[str], addresses: Itera
         if (m := _ADDRESS.search(text)) and _matches(keys, int(m[1]), "reply", m[2]):
             found.append(Token(int(m[1])))
     return tuple(dict.fromkeys(found))
+
+
+def found_in(text: str) -> tuple[str, ...]:
+    """Whatever in a text has the form of our Message-IDs, with angle brackets. Nothing is said of whether one is genuine."""
+    return tuple(dict.fromkeys(f"<{match[0]}>" for match in _ANYWHERE.finditer(text)))
 
 
 def nonce(message_id: str) -> str:

@@ -52,7 +52,7 @@ def weigh(claim: Claim) -> Verdict:
     why, attach = _why(claim), claim.token or claim.thread or claim.number
     if on_roster and role == "household":
         who = "requester" if claim.internal else "stranger"
-        return Verdict(attach, Author(who, "household", False, why, believed=claim.internal), why)
+        return Verdict(attach, Author(who, "household", claim.internal and claim.token, why, believed=claim.internal), why)
     acts = claim.token and on_roster and claim.authenticated
     speaks = {"requester": "requester", "party": "party", "role": "staff"}
     who = speaks.get(role if on_roster else "", "stranger")

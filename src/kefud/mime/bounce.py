@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from kefud.desk.message import Bounce
+from kefud.desk.tokens import found_in
 from kefud.mime.addresses import email_of, first_email
 from kefud.mime.automatic import is_daemon, null_return_path
 from kefud.mime.charsets import decode
@@ -18,7 +19,7 @@ _STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-s
 _ORIGINALS = frozenset({"text/rfc822-headers", "message/rfc822", "message/rfc822-headers", "message/global-headers"})
 _EXAMINED = 64 * 1024
 _SUBJECT = re.compile(
-    r"退信|退回|未送达|未傳遞|未送達|未传递|无法投递|無法投遞|无法送达|無法傳送|投递失败|发送失败|传递失败|傳送失敗|投遞失敗|递送失败|undeliver|"
+    r"退信|退回|退件|(?:延迟|延遲)(?:送达|送達|传递|傳遞|投递)|(?:无法|無法|未能|不能)(?:成功)?(?:传递|傳遞|送达|送達|投递|投遞|发送|發送|传送|傳送)|未送达|未傳遞|未送達|未传递|无法投递|無法投遞|无法送达|無法傳送|投递失败|发送失败|传递失败|傳送失敗|投遞失敗|递送失败|undeliver|"
     r"delivery status notification|failure notice|delivery (?:has )?fail|returned mail|returned to sender|delivery "
     r"notification|"
     r"delivery failure|mail delivery|message delivery|could not be delivered|not delivered|delayed mail|delivery delay|"
@@ -28,6 +29,7 @@ _SUBJECT = re.compile(
 _TEXT = re.compile(
     r"qmail-send program|could not be delivered|couldn't be delivered|wasn't delivered|was not delivered|unable to deliver|"
     r"delivery to the following recipient|permanent fatal errors|this is the mail system at host|undeliverable|"
+    r"(?:无法|無法|未能|不能|没有|沒有)(?:成功)?(?:传递|傳遞|送达|送達|投递|投遞|发送|發送|传送|傳送)|(?:发送|投递|递送|传递|发信)(?:不成功|失败|已?延迟)|"
     r"未能送达|无法送达|无法投递|投递失败|被退回|退信|发送失败|未送达|不存在的收件人|拒收|delivery has failed|"
     r"recipients? failed|"
     r"has not yet been delivered|未找到地址|找不到地址|address not found|message not delivered|message blocked",
@@ -61,9 +63,16 @@ def read_bounce(root: Part, headers: Headers, sender: str, subject: str, text: s
     statuses = [part for part in root.leaves() if part.media_type in _STATUS_PARTS]
     if statuses:
         return _from_report(root, headers, statuses, text)
-    if _SUBJECT.search(subject) or _TEXT.search(text[:8000]):
+    if _SUBJECT.search(subject) or _TEXT.search(text[:8000]) or _gives_back(root, text):
         return _from_text(root, headers, sender, subject, text)
     return None
+
+
+def _gives_back(root: Part, text: str) -> bool:
+    """Whether a system encloses or quotes a letter of ours and names a code of failure, in whatever words."""
+    head = text[:8000]
+    enclosed = any(part.media_type in _ORIGINALS for part in islice(_all_parts(root), 30))
+    return bool((enclosed or found_in(head)) and (_STATUS.search(head) or _CODE.search(head)))
 
 
 def _report_type(root: Part) -> str:
@@ -91,7 +100,7 @@ def _from_report(root: Part, headers: Headers, statuses: list[Part], text: str) 
         recipients=recipients or _recipients(headers, text, ""),
         status=status,
         reason=reason.partition(";")[2].strip()[:300] or reason[:300],
-        permanent=not delayed and not status.startswith("4"),
+        permanent=not delayed,  # "failed" is final whatever the status: 4.4.7 is a queue that gave up (RFC 3464 2.3.3)
     )
 
 
@@ -165,11 +174,14 @@ def _quoted_ids(root: Part, headers: Headers, text: str) -> tuple[str, ...]:
     for name in ("x-original-message-id", "original-message-id", "in-reply-to", "references"):
         found.extend(header_text(headers.raw(name)).split()[:20])
     found.extend(_ids_in(text[:_EXAMINED]))
+    found.extend(found_in(root.source[root.start : root.end][: 4 * _EXAMINED].decode("ascii", "replace")))
     return _unique(item for item in found if item.startswith("<") and item.endswith(">"))
 
 
 def _ids_in(text: str) -> list[str]:
-    return [match[1] for match in _MESSAGE_ID.finditer(text.replace("&lt;", "<").replace("&gt;", ">"))]
+    """Ids that are called so, and those that have the form of ours, whatever stands around them."""
+    plain = text.replace("&lt;", "<").replace("&gt;", ">")
+    return [*(match[1] for match in _MESSAGE_ID.finditer(plain)), *found_in(plain)]
 
 
 def _all_parts(part: Part) -> Iterable[Part]:

@@ -86,7 +86,7 @@ class _Reading:
             message_id=next(iter(_ids(headers, "message-id")), "") or _bare_id(headers),
             in_reply_to=_ids(headers, "in-reply-to"),
             references=_ids(headers, "references"),
-            automatic=why_automatic(self.root, headers, sender.email, subject) or ("delivery-report" if bounce else ""),
+            automatic=why_automatic(self.root, headers, sender.email, subject, text) or ("delivery-report" if bounce else ""),
             bounce=bounce,
             authentication=authentication_results(headers),
             attachments=attachments,

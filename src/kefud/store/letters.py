@@ -166,6 +166,12 @@ def keys_used(tx: Connection, ticket: int, keys: Sequence[str]) -> set[str]:
 
 
 def listed(tx: Connection, *, status: str | None = None, id: int | None = None, most: int = 200) -> list[dict[str, Any]]:
+def last_to(tx: Connection, ticket: int, address: str) -> dict[str, Any] | None:
+    """The last letter of a ticket that went to an address."""
+    query = select(LetterRow).where(LetterRow.ticket == ticket, LetterRow.status == "sent").order_by(LetterRow.id.desc())
+    return next((dict(r._mapping) for r in tx.execute(query) if address in r.addresses), None)
+
+
     """Letters with their ticket numbers, newest first."""
     query = (
         select(LetterRow, TicketRow.number.label("ticket_number"))
