@@ -12,7 +12,7 @@ import signal
 STEPS = (
     "fetched", "blob.written", "blob.synced", "blob.renamed", "arrival.written", "arrival.committed", "arrival.acknowledged",
     "read", "judged", "ticket.written", "ticket.committed", "letter.leased", "letter.printed", "letter.sending", "letter.sent",
-    "letter.told", "letter.recorded",
+    "letter.noted", "letter.heard", "letter.told", "letter.recorded",
 )  # fmt: skip
 """The steps in the order in which a mail with a large attachment meets them."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from kefud.desk.ticket import Ticket
 from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
 from kefud.failpoints import reached
+from kefud.journal import Journal, Pen
 from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of
 from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing
@@ -221,6 +223,45 @@ def channel_host(site: Site, plugin: Found, ids: Sequence[str]) -> list[ChannelL
     return [ChannelLane(channels[i]) for i in ids]
 
 
+class _Line:
+    """Tells the daemon what became of letters, and hears whether the next one may leave."""
+
+    def __init__(self, asker: Asker, pen: Pen | None) -> None:
+        self._asker = asker
+        self._pen = pen
+        self._unanswered = 0
+        self._may_wait = True
+        self._going = True
+
+    def tell(self, sent: Sent) -> None:
+        """Note an accepted letter on disk, then tell; where it could not be noted, the daemon must commit it at once."""
+        self._may_wait = sent.ok and self._noted(sent)
+        reached("letter.noted")
+        self._asker.post("result", sent, self._may_wait)
+        self._unanswered += 1
+
+    def _noted(self, sent: Sent) -> bool:
+        if self._pen is None:
+            return False
+        try:
+            self._pen.note(sent)
+        except OSError:
+            self._pen = None
+            return False
+        return True
+
+    def goes_on(self) -> bool:
+        """Whether the next letter may leave. Waits for the daemon where the last result is on disk only when it says so."""
+        self.hear(self._unanswered if self._may_wait else 0)
+        return self._going
+
+    def hear(self, most: int) -> None:
+        """Take the answers that are there, and wait until at most so many are outstanding."""
+        while self._unanswered and (self._unanswered > most or self._asker.answered()):
+            self._unanswered -= 1
+            self._going = bool(self._asker.answer()) and self._going
+
+
 _Ready = tuple[Parcel, tuple[tuple[int, str], ...]]
 """A letter that can be sent, and the papers printed for it: (document, path)."""
 
@@ -228,34 +269,43 @@ _Ready = tuple[Parcel, tuple[tuple[int, str], ...]]
 class TransportHost:
     """Prints, builds and sends letters, one after the other over one connection."""
 
-    def __init__(self, transport: Transport, press: Press, papers: Path) -> None:
+    def __init__(self, transport: Transport, press: Press, papers: Path, journal: Journal | None = None) -> None:
         self.transport = transport
         self.press = press
         self.papers = papers
+        self.journal = journal
 
     @asks
     def send(self, asker: Asker, batch: Sequence[Dispatch]) -> int:
-        """Send the letters in order; the daemon has committed each result before the next letter leaves.
+        """Send the letters in order. Before one leaves, what became of the last is on disk: in the journal, or committed.
 
-        While it does, the next letter is printed and built: that is where the time goes.
+        With a journal the daemon's answers may come later. Without one it has committed each result before the next letter
+        leaves; meanwhile that one is printed and built.
         """
-        waiting = list(batch)
+        with self.journal.opened() if self.journal else nullcontext() as pen:
+            return self._send(_Line(asker, pen), list(batch))
+
+    def _send(self, line: _Line, waiting: list[Dispatch]) -> int:
+        count = 0
         ready = self._prepared(waiting[0]) if waiting else None
         try:
             while waiting and ready is not None:
-                asker.post("result", self._sent(waiting.pop(0), ready))
+                line.tell(self._sent(waiting.pop(0), ready))
+                count += 1
                 ready = self._prepared(waiting[0]) if waiting else None
-                if not asker.answer():
+                if not line.goes_on():
                     break
                 reached("letter.told")
         finally:
+            line.hear(0)
             doing("")
-        return len(batch)
+        return count
 
     def finish(self) -> None:
         self.transport.finish()
 
-    def _one(self, dispatch: Dispatch) -> Sent:
+    def one(self, dispatch: Dispatch) -> Sent:
+        """Print, build and send one letter."""
         return self._sent(dispatch, self._prepared(dispatch))
 
     def _prepared(self, dispatch: Dispatch) -> _Ready | Sent:
@@ -292,8 +342,8 @@ class TransportHost:
             files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
         message = build_mail(
             Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date,
-            in_reply_to=x.in_reply_to, references=x.references, automatic=cast(Automatic, x.automatic), files=files,
-            reply_to=x.reply_to, printed=not x.addresses,
+            in_reply_to=x.in_reply_to, references=x.references, automatic=cast(Automatic, x.automatic), files=files, reply_to=x.reply_to,
+            printed=not x.addresses,
         )  # fmt: skip
         parcel = Parcel(
             x.id, x.envelope, tuple(a.email for a in x.addresses), message, x.message_id, x.subject, x.ticket,
@@ -313,12 +363,12 @@ class TransportHost:
 
 
 def transport_host(
-    site: Site, plugin: Found, id: str, templates: Sequence[str], papers: str
+    site: Site, plugin: Found, id: str, templates: Sequence[str], papers: str, journal: str = ""
 ) -> TransportHost:
     transports = {t.id: t for t in collect(plugin, "register_transports", site)}
     if id not in transports:
         raise PluginFailed(f"plugin {plugin.name} registered no transport {id}")
-    return TransportHost(transports[id], Press(templates), Path(papers))
+    return TransportHost(transports[id], Press(templates), Path(papers), Journal(Path(journal)) if journal else None)
 
 
 class ObserverHost:

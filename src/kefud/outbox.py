@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from kefud.desk.dispatch import Dispatch, Sent
 from kefud.desk.message import Address
 from kefud.errors import KefudError
 from kefud.failpoints import reached
+from kefud.journal import Journal
 from kefud.store import arrivals, blobs, letters
 from kefud.store.database import Database
 
@@ -30,8 +32,36 @@ class Sends(Protocol):
     def finish(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What became of a letter, and when we heard; ``leased`` is None where only the journal knew."""
+
+    sent: Sent
+    at: datetime
+    leased: letters.Leased | None = None
+
+
+class _Batch:
+    """Leased letters: those nobody has heard of yet, in order, and what was heard but not recorded."""
+
+    def __init__(self, leased: Sequence[letters.Leased]) -> None:
+        self.open = {x.id: x for x in leased}
+        self._heard: list[_Heard] = []
+
+    def hear(self, sent: Sent, at: datetime) -> None:
+        self._heard.append(_Heard(sent, at, self.open.pop(sent.id)))
+
+    def take(self) -> list[_Heard]:
+        heard, self._heard = self._heard, []
+        return heard
+
+
 class Outbox:
-    """One way out: leases letters that are due, sends them in order, records each answer before the next letter."""
+    """One way out: leases letters that are due, sends them in order, records the answers.
+
+    With a ``journal``, where the store is this host's alone, the answers of a batch are recorded together; without one each
+    is recorded before the next letter leaves, so that another host that takes over knows what went out.
+    """
 
     def __init__(
         self,
@@ -47,6 +77,7 @@ class Outbox:
         stopping: Callable[[], bool],
         wake: Callable[[], None],
         reply_to: Callable[[int], str] = lambda ticket: "",
+        journal: Journal | None = None,
     ) -> None:
         self.name = f"outbox {transport}"
         self._media = media
@@ -59,6 +90,8 @@ class Outbox:
         self._stopping = stopping
         self._wake = wake
         self._reply_to = reply_to
+        self._journal = journal
+        self._settled = False
         self._down_until: datetime | None = None
         self._failures = 0
         self._burst = False
@@ -68,72 +101,98 @@ class Outbox:
         now = self._clock()
         if self._stopping() or (self._down_until and now < self._down_until):
             return False
+        self._settle()
         until = now + timedelta(seconds=LEASE_SECONDS)
         leased: list[letters.Leased] = []
         with self._db.write() as tx:
             for medium in self._media:
                 leased += letters.lease(tx, self._owner, now, until=until, most=BATCH, transport=medium)
-            batch = [self._dispatch(tx, x) for x in leased]
+            batch = self._dispatches(tx, leased)
         if not leased:
             self._end_of_burst()
             return False
         self._burst = True
         reached("letter.leased")
-        self._send(leased, batch, now)
+        self._send(_Batch(leased), batch, now)
         self._wake()
         return True
 
-    def _send(self, leased: Sequence[letters.Leased], batch: Sequence[Dispatch], now: datetime) -> None:
-        rows = {x.id: x for x in leased}
-        open_ids = {x.id for x in leased}
+    def _settle(self) -> None:
+        """Record what the journal knows and the store does not: a process ended, or the store refused, in between."""
+        if self._journal is None or self._settled:
+            return
+        self._journal.create()
+        found, noted = self._journal.read()
+        if found:
+            at = min(noted, self._clock())
+            self._record([_Heard(sent, at) for sent in found])
+            log.warn("letters-recorded-late", transport=self.name, letters=len(found))
+        self._journal.clear()
+        self._settled = True
 
+    def _send(self, batch: _Batch, dispatches: Sequence[Dispatch], now: datetime) -> None:
         def asked(what: str, args: tuple[Any, ...]) -> bool:
-            result: Sent = args[0]
-            open_ids.discard(result.id)
-            return self._record(rows[result.id], result) and not self._stopping()
+            result, noted = args
+            batch.hear(result, self._clock())
+            reached("letter.heard")
+            return (noted or self._record(batch.take())) and not self._stopping()
 
+        self._settled = self._journal is None
         try:
-            self._sends.send(batch, asked)
-        except KefudError as error:
-            log.warn("transport-failed", transport=self.name, reason=error)
-            self._one_unknown(rows, open_ids, str(error))
-            self._rest(now)
+            try:
+                self._sends.send(dispatches, asked)
+            except KefudError as error:
+                log.warn("transport-failed", transport=self.name, reason=error)
+                self._fall(batch, str(error), now)
+            self._record(batch.take())
+            if self._journal:
+                self._journal.clear()
+            self._settled = True
         finally:
-            if open_ids:
+            if batch.open:
                 with self._db.write() as tx:
-                    letters.give_back(tx, [(i, rows[i].epoch) for i in open_ids], self._clock())
+                    letters.give_back(tx, [(x.id, x.epoch) for x in batch.open.values()], self._clock())
 
-    def _one_unknown(self, rows: dict[int, letters.Leased], open_ids: set[int], reason: str) -> None:
-        """The child ended while a letter was under way: that one waits a minute, the others were never begun."""
-        first = min(open_ids, key=list(rows).index, default=None)
-        if first is not None:
-            open_ids.discard(first)
-            self._record(rows[first], Sent(first, rows[first].epoch, False, None, reason))
+    def _fall(self, batch: _Batch, reason: str, now: datetime) -> None:
+        """The child ended in the middle: one letter may be out and waits a minute, the later ones were never begun."""
+        for sent in self._journal.read()[0] if self._journal else ():
+            if sent.id in batch.open:
+                batch.hear(sent, now)
+        under_way = next(iter(batch.open.values()), None)
+        if under_way is not None:
+            batch.hear(Sent(under_way.id, under_way.epoch, False, None, reason), now)
+        self._rest(now)
 
-    def _record(self, leased: letters.Leased, result: Sent) -> bool:
-        """Write down what became of a letter. False where the rest of the batch had better wait (the server is away)."""
-        now = self._clock()
-        with self._db.write() as tx:
-            if result.ok:
-                ours = bool(letters.sent(tx, [(result.id, result.epoch, result.code, result.answer)], now))
-            else:
-                again = None if result.permanent else self._again(leased, now)
-                ours = letters.not_sent(
-                    tx, result.id, result.epoch, now, code=result.code, answer=result.answer, again=again
-                )
-            for document, path in result.papers:
-                letters.keep_path(tx, document, path)
-        reached("letter.recorded")
-        if not ours:  # we were silent for so long that another host has taken the whole batch over
-            log.warn("letters-taken-over", letter=result.id, transport=self.name)
-            return False
-        if result.ok:
-            self._failures = 0
-            log.event("sent", letter=result.id, ticket=leased.row["ticket_number"], code=result.code)
+    def _record(self, news: Sequence[_Heard]) -> bool:
+        """Write down what became of letters. False where the rest of the batch had better wait (the server is away)."""
+        if not news:
             return True
-        log.warn("not-sent", letter=result.id, code=result.code, answer=result.answer, final=result.permanent)
-        if result.code is None and not result.permanent and not result.ours:
-            self._rest(now)
+        accepted = [(x.sent.id, x.sent.epoch, x.sent.code, x.sent.answer, x.at) for x in news if x.sent.ok]
+        with self._db.write() as tx:
+            ours = letters.sent(tx, accepted)
+            ours |= {x.sent.id for x in news if not x.sent.ok and self._not_sent(tx, x)}
+            letters.keep_paths(tx, [paper for x in news for paper in x.sent.papers])
+        reached("letter.recorded")
+        return all([self._report(x, x.sent.id in ours) for x in news])
+
+    def _not_sent(self, tx: Any, heard: _Heard) -> bool:
+        sent, leased = heard.sent, heard.leased
+        again = None if sent.permanent or leased is None else self._again(leased, heard.at)
+        return letters.not_sent(tx, sent.id, sent.epoch, heard.at, code=sent.code, answer=sent.answer, again=again)
+
+    def _report(self, heard: _Heard, ours: bool) -> bool:
+        sent, leased = heard.sent, heard.leased
+        if not ours:
+            if leased:  # we were silent for so long that another host has taken the whole batch over
+                log.warn("letters-taken-over", letter=sent.id, transport=self.name)
+            return False
+        if sent.ok:
+            self._failures = 0
+            log.event("sent", letter=sent.id, ticket=leased.row["ticket_number"] if leased else None, code=sent.code)
+            return True
+        log.warn("not-sent", letter=sent.id, code=sent.code, answer=sent.answer, final=sent.permanent)
+        if sent.code is None and not sent.permanent and not sent.ours:
+            self._rest(heard.at)
             return False
         return True
 
@@ -156,13 +215,19 @@ class Outbox:
             except KefudError as error:
                 log.warn("transport-failed", transport=self.name, reason=error)
 
-    def _dispatch(self, tx: Any, leased: letters.Leased) -> Dispatch:
+    def _dispatches(self, tx: Any, leased: Sequence[letters.Leased]) -> list[Dispatch]:
+        wanted = {(form, number) for x in leased for form, number in x.row["documents"]}
+        papers = letters.documents_numbered(tx, wanted)
+        return [self._dispatch(tx, x, papers) for x in leased]
+
+    def _dispatch(self, tx: Any, leased: letters.Leased, papers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Dispatch:
         row = leased.row
         outgoing = self._site.outgoing
+        reply_to = self._reply_to(row["ticket"]) if row["ticket"] else ""  # what comes back undelivered comes there, too (VERP)
         prints = [(0, form, path, data) for _, form, path, data in _of_kind(row, "form")]
         for form, number in row["documents"]:
-            for document in letters.documents_numbered(tx, form, number):
-                prints.append((document["id"], form, paper_path(row["ticket_number"], form, number), document["data"]))
+            if paper := papers.get((form, number)):
+                prints.append((paper["id"], form, paper_path(row["ticket_number"], form, number), paper["data"]))
         return Dispatch(
             id=leased.id, epoch=leased.epoch, message_id=row["message_id"], ticket=row["ticket_number"] or "",
             sender=Address(outgoing.name, outgoing.address), addresses=tuple(Address("", a) for a in row["addresses"]),
@@ -206,4 +271,3 @@ def scan_name(arrival: int, content: bytes) -> tuple[str, str]:
         if content.startswith(magic):
             return f"scan-{arrival}.{ending}", media_type
     return f"scan-{arrival}.bin", "application/octet-stream"
-        reply_to = self._reply_to(row["ticket"]) if row["ticket"] else ""  # what comes back undelivered comes there, too (VERP)

@@ -25,6 +25,7 @@ from kefud.desk import tokens
 from kefud.desk.dispatch import Dispatch
 from kefud.errors import Busy, ConfigError, KefudError, Problem
 from kefud.intake import ReadingDesk, Receiver
+from kefud.journal import Journal
 from kefud.observation import Telling
 from kefud.outbox import Outbox
 from kefud.periodic import Periodic, Post, Reporter, Signing, settings_of
@@ -330,12 +331,15 @@ class Office:
             if not media[transport.id]:
                 continue
             plugin = self._plugin(transport.plugin, "transport.plugin")
-            args = (self.site, plugin, transport.id, templates, papers)
+            # On a shared store each answer is recorded before the next letter leaves: another host may take over.
+            journal = Journal(self.spool / "outbox" / f"{transport.id}.sent") if self.db.sqlite else None
+            args = (self.site, plugin, transport.id, templates, papers, str(journal.path) if journal else "")
             worker = self._worker(f"transport {transport.id}", "transport_host", args)
             boxes.append(
                 Outbox(
                     transport.id, media[transport.id], _Sender(worker), self.db, self.site, self.spool, clock=self.clock,
                     owner=self.owner, stopping=stopping, wake=wake, reply_to=self._reply_addresses(),
+                    journal=journal,
                 )  # fmt: skip
             )
         return boxes

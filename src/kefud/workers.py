@@ -283,11 +283,15 @@ class Asker:
         return self.answer()
 
     def post(self, name: str, *args: Any) -> None:
-        """Ask without waiting; `answer` must be called before the next question."""
+        """Ask without waiting. Answers come in the order of the questions; all must be taken before the method returns."""
         self._lane.send(("ask", name, args))
 
     def answer(self) -> Any:
         return self._lane.recv()
+
+    def answered(self) -> bool:
+        """Whether an answer is there already."""
+        return self._lane.poll(0)
 
 
 def _serve(lane: Connection, served: Any) -> None:
@@ -385,10 +389,20 @@ class Worker:
                 answer = connection.recv()
                 if answer[0] != "ask":
                     break
-                connection.send(asked(answer[1], answer[2]) if asked else None)
+                connection.send(self._told(asked, answer))
         except (EOFError, OSError, ConnectionError) as error:
             raise self._obituary(born, error) from None
+        except BaseException:
+            self._give_up(born)  # it waits in the middle of a call for an answer that will not come
+            raise
         return self._result(answer, born)
+
+    def _told(self, asked: Callable[[str, tuple[Any, ...]], Any] | None, question: tuple[Any, ...]) -> Any:
+        """The caller's answer. Its errors are its own, and no sign that the child has ended."""
+        try:
+            return asked(question[1], question[2]) if asked else None
+        except OSError as error:
+            raise KefudError(f"{type(error).__name__}: {error}") from error
 
     def _result(self, answer: tuple[Any, ...], born: int) -> Any:
         if answer[0] == "ok":

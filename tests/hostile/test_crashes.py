@@ -28,7 +28,7 @@ def crashes(tmp_path: Path) -> Iterator[Crashes]:
 
 
 def test_nothing_is_lost_or_doubled_by_a_death_in_the_middle(crashes: Crashes) -> None:
-    for step in ("ticket.written", "letter.sent"):
+    for step in ("ticket.written", "letter.sent", "letter.noted", "letter.heard"):
         crashes.write(RUDE, large=True)
         crashes.write()
         assert crashes.die_at(step), step
@@ -38,7 +38,7 @@ def test_nothing_is_lost_or_doubled_by_a_death_in_the_middle(crashes: Crashes) -
 
 def test_without_being_asked_a_failpoint_is_nothing() -> None:
     assert failpoints.reached is failpoints._nothing
-    assert len(set(failpoints.STEPS)) == 17
+    assert len(set(failpoints.STEPS)) == 19
 
 
 def test_a_store_that_is_locked_for_five_seconds_is_waited_for(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,22 +72,31 @@ _LEASED = (
 )
 
 
-def sent(tx: Connection, results: Sequence[tuple[int, int, int | None, str]], now: datetime) -> set[int]:
-    """Record accepted letters (id, epoch, code, answer). Returns the ids that were still ours; the others are fenced off."""
-    ours: set[int] = set()
-    for id, epoch, code, answer in results:
-        said = {"last_code": code, "last_answer": answer[:500], "sent_at": now}
-        if tx.execute(_SENT, {"its_id": id, "its_epoch": epoch, **said}).rowcount == 1:
-            ours.add(id)
-    rows = [{"letter": i, "at": now, "code": c, "answer": a[:500]} for i, _, c, a in results if i in ours]
-    if rows:
-        tx.execute(_INSERT_ATTEMPT, rows)
-    return ours
+def sent(tx: Connection, results: Sequence[tuple[int, int, int | None, str, datetime]]) -> set[int]:
+    """Record accepted letters (id, epoch, code, answer, when). Returns the ids that were ours; the others are fenced off.
+
+    Recording one twice changes nothing. One that was given back or taken over meanwhile, and not leased again, is still ours.
+    """
+    if not results:
+        return set()
+    rows = tx.execute(_OF_EPOCHS, {"ids": [id for id, *_ in results]})
+    epochs = {id: epoch for id, epoch in rows}
+    ours = [x for x in results if epochs.get(x[0]) == x[1]]
+    if ours:
+        tx.execute(_SENT, [{"its_id": i, "last_code": c, "last_answer": a[:500], "sent_at": at} for i, _, c, a, at in ours])
+        tx.execute(_INSERT_ATTEMPT, [{"letter": i, "at": at, "code": c, "answer": a[:500]} for i, _, c, a, at in ours])
+    return {x[0] for x in ours}
 
 
+_UNSETTLED = words("leased", "pending", "held")
+_OF_EPOCHS = (
+    select(LetterRow.id, LetterRow.epoch)
+    .where(LetterRow.id.in_(bindparam("ids", expanding=True)), LetterRow.status.in_(_UNSETTLED))
+    .with_for_update()
+)
 _SENT = (
     update(table_of(LetterRow))
-    .where(LetterRow.id == bindparam("its_id"), LetterRow.epoch == bindparam("its_epoch"), LetterRow.status == word("leased"))
+    .where(LetterRow.id == bindparam("its_id"))
     .values(status="sent", lease_until=None, told=False)
 )
 _INSERT_ATTEMPT = insert(table_of(AttemptRow))
@@ -157,6 +166,12 @@ def by_message_id(tx: Connection, message_id: str) -> dict[str, Any] | None:
     return dict(row._mapping) if row else None
 
 
+def last_to(tx: Connection, ticket: int, address: str) -> dict[str, Any] | None:
+    """The last letter of a ticket that went to an address."""
+    query = select(LetterRow).where(LetterRow.ticket == ticket, LetterRow.status == "sent").order_by(LetterRow.id.desc())
+    return next((dict(r._mapping) for r in tx.execute(query) if address in r.addresses), None)
+
+
 def keys_used(tx: Connection, ticket: int, keys: Sequence[str]) -> set[str]:
     """Those of ``keys`` under which the ticket has a letter already (each step once)."""
     wanted = [k for k in keys if k]
@@ -166,12 +181,6 @@ def keys_used(tx: Connection, ticket: int, keys: Sequence[str]) -> set[str]:
 
 
 def listed(tx: Connection, *, status: str | None = None, id: int | None = None, most: int = 200) -> list[dict[str, Any]]:
-def last_to(tx: Connection, ticket: int, address: str) -> dict[str, Any] | None:
-    """The last letter of a ticket that went to an address."""
-    query = select(LetterRow).where(LetterRow.ticket == ticket, LetterRow.status == "sent").order_by(LetterRow.id.desc())
-    return next((dict(r._mapping) for r in tx.execute(query) if address in r.addresses), None)
-
-
     """Letters with their ticket numbers, newest first."""
     query = (
         select(LetterRow, TicketRow.number.label("ticket_number"))
@@ -240,14 +249,19 @@ def answers_since(tx: Connection, since: datetime) -> tuple[int, int]:
     return int(count), int(addresses)
 
 
-def documents_numbered(tx: Connection, form: str, number: str) -> list[dict[str, Any]]:
-    """The document with that form and number, if it is not void."""
-    return [dict(r._mapping) for r in tx.execute(_NUMBERED, {"form": form, "number": number})]
+def documents_numbered(tx: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The documents with these forms and numbers, but for void ones."""
+    if not wanted:
+        return {}
+    rows = tx.execute(_NUMBERED, {"numbers": [number for _, number in wanted]})
+    found = {(r.form, r.number): dict(r._mapping) for r in rows}
+    return {key: found[key] for key in wanted if key in found}
 
 
-def keep_path(tx: Connection, document: int, path: str) -> None:
-    """Remember where the printed paper lies."""
-    tx.execute(_KEEP_PATH, {"its_id": document, "path": path})
+def keep_paths(tx: Connection, papers: Sequence[tuple[int, str]]) -> None:
+    """Remember where printed papers lie (document, path)."""
+    if papers:
+        tx.execute(_KEEP_PATH, [{"its_id": document, "path": path} for document, path in papers])
 
 
 # "auto-replied" stands literally, so that the partial index is taken.
@@ -257,7 +271,6 @@ _ANSWERS_TO = select(func.count()).select_from(LetterRow).where(*_ANSWERED, _ADD
 _ANSWERS_ABOUT = _ANSWERS_TO.where(LetterRow.ticket == bindparam("ticket"))
 _ANSWERS_SINCE = select(func.count(), func.count(_ADDRESSES.distinct())).select_from(LetterRow).where(*_ANSWERED)
 _NUMBERED = select(DocumentRow).where(
-    DocumentRow.form == bindparam("form"), DocumentRow.number == bindparam("number"), DocumentRow.number != word(""),
-    DocumentRow.void == "",
+    DocumentRow.number.in_(bindparam("numbers", expanding=True)), DocumentRow.number != word(""), DocumentRow.void == "",
 )  # fmt: skip
 _KEEP_PATH = update(table_of(DocumentRow)).where(DocumentRow.id == bindparam("its_id"))
