@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from kefud.api import (
     Decision,
     Effect,
+    Heard,
     Knowledge,
     Move,
     Occasion,
@@ -33,6 +34,9 @@ class Answers:
         self.archive = Archive(site.knowledge, settings.get("threshold", 0.8), settings.get("rest", 8))
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
+        if isinstance(occasion, Heard):
+            yield from _told_when_called_back(ticket, occasion)
+            return
         if not isinstance(occasion, Opened) or not _answerable(ticket):
             return
         call = occasion.message.call
@@ -50,6 +54,17 @@ class Answers:
         if found and ticket.joint and found.department not in ticket.joint:
             return None
         return found
+
+
+def _told_when_called_back(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+    """The caller was missed, called back, and told the answer there and then (S2-5.2, S3-2.1.3)."""
+    call = occasion.message.call
+    asked = ticket.kind == "consultation" and ticket.status == "triaged" and ticket.has("callback") and not ticket.joint
+    if not asked or not call or call.direction != "out" or call.status != "answered":
+        return
+    noted = "。".join(filter(None, (call.content, call.result)))
+    if told_on_the_phone(noted) and not ticket.has("forbidden_phrase_by_agent"):
+        yield from _settled(ticket, noted, "回拨时当场答复")
 
 
 def _answerable(ticket: Ticket) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kefud.api import Call, Message, Opened, Reply, Requester, Site, Ticket
+from kefud.api import Author, Call, Heard, Message, Opened, Reply, Requester, Site, Ticket
 from kefud.config import load
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
@@ -102,6 +102,15 @@ def test_what_the_agent_told_the_caller_is_an_instant_answer(site: Site) -> None
     later = Call("A2", at, "in", "answered", content="咨询物业费标准", result="已告知稍后回电")
     assert asked(site, "咨询物业费标准", call=told, requester=Requester(phone="1")).ticket.has("instant_answer")
     assert not asked(site, "咨询物业费标准", call=later, requester=Requester(phone="1")).decisions
+
+
+@pytest.mark.parametrize(("note", "state"), [("已回拨,业主咨询停车,已解答", "closed"), ("已回拨,待核实", "triaged")])
+def test_a_caller_who_was_missed_may_be_answered_when_called_back(site: Site, note: str, state: str) -> None:
+    at = datetime.fromisoformat("2025-03-05T10:00:00+08:00")
+    missed = Ticket(status="triaged", kind="consultation", handler="cs_clerk", effects=("callback",), deadlines=())
+    back = Message("call", at, call=Call("A3", at, "out", "answered", content=note))
+    outcome = deliberate(missed, Heard(at, back, Author("agent", "8001", True)), [Answers(site)])
+    assert outcome.ticket.status == state
 
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:

@@ -64,6 +64,10 @@ class Commands:
             yield Remark(f"未经证实的来信({who}),仅作备注:{spoken(message.text)[:500]}", rule="S3-4.3.1", why=author.why)
             if author.id == "household":
                 yield from _to_be_confirmed(occasion)
+            elif not is_empty(spoken(message.text)):
+                day = self.site.calendar.local(message.received_at).date()
+                told = {"text": f"有来信({who})答复本件,身份未经证实,未改变工单状态,请核实:{spoken(message.text)[:500]}"}
+                yield Write("handler", "reports/alert", told, key=f"unproven:{day}", rule="S3-4.3.1")
 
     def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         party, text = occasion.author.id, spoken(occasion.message.text)

@@ -211,10 +211,12 @@ def test_a_reopened_ticket_is_taken_up_by_signing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("text", ["收到", "已处理:修好了", "转 工程部", "退回 因 不清"])
-def test_an_unproven_mail_is_a_remark_and_no_more(site: Site, text: str) -> None:
+def test_an_unproven_mail_is_a_remark_that_the_handler_hears_of(site: Site, text: str) -> None:
     for author in ({"verified": False}, {"role": "stranger", "verified": False}):
         outcome = wrote(site, repair(), text, **author)
-        assert [type(d) for d in outcome.decisions] == [Remark] and outcome.ticket == repair()
+        remark, told = outcome.decisions
+        assert isinstance(remark, Remark) and isinstance(told, Write) and told.to == "handler"
+        assert "未经证实" in told.data["text"] and outcome.ticket == repair()
 
 
 def test_what_is_not_understood_is_kept_and_said(site: Site) -> None:

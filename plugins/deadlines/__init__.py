@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from kefud.api import (
+    PROGRESS_LEAD,
     Decision,
     Delivered,
     DoneTask,
@@ -80,6 +81,9 @@ class Deadlines:
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         yield from _spoken(ticket, occasion)
+        call = occasion.message.call
+        if call and call.status == "answered" and call.direction == "out" and (clock := _spoken_of(ticket)):
+            yield self._start(clock, occasion.message.received_at)
         if ticket.is_open and ticket.urgency != "normal" and not ticket.deadline("plan"):
             worse = (clock for clock in wanted(ticket) if clock.name == "plan")
             for clock in worse:  # a further message made it urgent
@@ -169,6 +173,7 @@ class Deadlines:
         term = self.site.term(clock.key)
         end = clock.agreed or due(start, term, self.site.calendar)
         wake = end if clock.name in AT_ONCE else self._first_chaser(start, end, _BARE if clock.agreed else term)
+        wake = wake - PROGRESS_LEAD if clock.name == "progress" else wake
         return StartClock(
             clock.name,
             start,
@@ -201,6 +206,13 @@ def earliest(ticket: Ticket, site: Site, start: datetime) -> list[Clock]:
             if clock.name not in found or end < found[clock.name][0]:
                 found[clock.name] = (end, clock)
     return [clock for _, clock in found.values()]
+
+
+def _spoken_of(ticket: Ticket) -> Clock | None:
+    """What a call-back promises: the caller's question is known now, and nothing else runs (S3-3.3.1)."""
+    running = [d for d in ticket.deadlines if d.open and d.name != "callback"]
+    asked = ticket.has("callback") and ticket.status == "triaged" and ticket.kind == "consultation"
+    return Clock("reply", "reply.consultation", "S3-3.3.1") if asked and not running else None
 
 
 def _spoken(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:

@@ -203,3 +203,14 @@ def test_every_decision_can_be_applied(site: Site) -> None:
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Deadlines(site))
+
+
+def test_a_caller_who_was_called_back_gets_an_answer_in_a_day(site: Site) -> None:
+    """What was asked is known now, and nothing else runs (S3-3.3.1)."""
+    ticket = matter("03-12T16:48:00", effects=("callback",), text="")
+    missed = Opened(when("03-12T16:50:00"), Message("call", when("03-12T16:48:00")))
+    opened = deliberate(ticket.changed(status="triaged"), missed, [Deadlines(site)])
+    call = Call("C05", when("03-13T08:40:00"), "out", "answered", content="业主咨询停车收费,待核实")
+    heard = Heard(when("03-13T08:45:00"), Message("call", when("03-13T08:40:00"), call=call), Author("agent", "8001", True))
+    reply = deliberate(opened.ticket, heard, [Deadlines(site)]).ticket.deadline("reply")
+    assert reply and reply.due == when("03-14T17:00:00")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kefud.api import (
+    PROGRESS_LEAD,
     AddTask,
     Deadline,
     Decision,
@@ -160,13 +161,14 @@ class Escalation:
         if ticket.status in ("answered", "visiting") or not ticket.is_open:
             yield DropClock("progress", rule=deadline.rule, why="已答复顾客")
             return
-        if at < deadline.due:
-            yield Reminded("progress", 0, deadline.due, rule=deadline.rule)
+        if at < deadline.due - PROGRESS_LEAD:
+            yield Reminded("progress", 0, deadline.due - PROGRESS_LEAD, rule=deadline.rule)
             return
         yield StopClock("progress", at, rule=deadline.rule, why="告知进展")
         term = self.site.term("progress.normal" if ticket.urgency == "normal" else "progress.urgent")
         end = due(at, term, self.calendar)
-        yield StartClock("progress", at, end, term=str(term), next_at=end, rule=deadline.rule, why="下一次进展告知")
+        again = end - PROGRESS_LEAD
+        yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
         said = str(ticket.fields.get("progress_note") or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
         if ticket.reply_address:
             late = any(d.open and d.due < at and d.name in ("resolve", "reply", "plan") for d in ticket.deadlines)
@@ -226,7 +228,13 @@ class Escalation:
             yield Write(ladder[place], "reports/important", {"reasons": [why]}, key=key, rule="S0-4.2.5", why=why)
 
     def _department(self, ticket: Ticket) -> str:
-        id = ticket.department or "cs_center"
+        """Who has not signed: the leading department; where we lead, those who were asked to contribute."""
+        if ticket.department in (None, "cs_center") and ticket.has_unanswered_joint:
+            given = ticket.fields.get("contributions") or {}
+            return "、".join(self._name_of(ticket, id) for id in ticket.joint if id not in given)
+        return self._name_of(ticket, ticket.department or "cs_center")
+
+    def _name_of(self, ticket: Ticket, id: str) -> str:
         party = self.site.party(str(ticket.fields.get("contractor") or id) if id == "contractor" else id)
         return party.name if party and party.name else chinese(id)
 

@@ -136,6 +136,25 @@ def test_progress_is_told_and_set_again(site: Site) -> None:
     assert reply.template == "replies/progress" and reply.data["progress"] and again.due == when("03-07T17:00")
 
 
+def test_progress_is_told_before_its_limit_and_not_twice(site: Site) -> None:
+    progress = clock("progress", "03-03T09:00", "03-05T17:00", "2 calendar_days")
+    told = due(site, complaint(progress), "progress", "03-05T16:30").ticket
+    met = [d.met for d in told.deadlines if d.name == "progress" and d.met]
+    assert met == [when("03-05T16:30")] and met[0] <= progress.due
+    running = told.deadline("progress")
+    assert running and running.next_at == when("03-07T16:30")
+    assert not [d for d in due(site, complaint(progress), "progress", "03-05T16:29").decisions if isinstance(d, Reply)]
+
+
+def test_who_has_not_signed_is_called_by_name(site: Site) -> None:
+    """A joint notice that nobody signs for: the department that was asked, not our own centre (S0-4.2.2)."""
+    silent = clock("acknowledge", "03-03T10:00", "03-03T15:00", "4 service_hours")
+    question = complaint(silent, kind="consultation", department="cs_center", joint=("finance",))
+    outcome = due(site, question, "acknowledge", "03-03T15:00")
+    [told] = [d for d in outcome.decisions if isinstance(d, Write) and d.template == "reports/escalation"]
+    assert "财务" in told.data["reason"] and "客户服务中心" not in told.data["reason"]
+
+
 def test_who_cannot_be_written_to_is_called_with_progress(site: Site) -> None:
     progress = clock("progress", "03-03T09:00", "03-05T17:00", "2 calendar_days")
     outcome = due(site, complaint(progress, requester=Requester(phone="13800000201")), "progress", "03-05T17:00")

@@ -466,6 +466,7 @@ class Casework:
         self, ledger: Ledger, ticket: Ticket, occasion: Occasion, outcome: Outcome, opinions: Sequence[Any], new: bool
     ) -> None:
         who, what, why = _story(occasion, new)
+        why = _step_taken(occasion, outcome) or why
         data = {"opinions": [decision_json(o) for o in opinions], "status": outcome.ticket.status}
         ledger.history(ticket.id, who, what, why, data)
         for decision in outcome.decisions:
@@ -694,6 +695,14 @@ def _fate(letter: Mapping[str, Any], now: datetime) -> Occasion:
 
 def _first(outcome: Outcome, kind: type[Any]) -> Any:
     return next((x for x in outcome.decisions if isinstance(x, kind)), None)
+
+
+def _step_taken(occasion: Occasion, outcome: Outcome) -> str:
+    """What a due deadline led to, "" for any other occasion: of several steps that have passed only the last one counts."""
+    if not isinstance(occasion, Due):
+        return ""
+    steps = (d.Reminded, d.StopClock, d.DropClock)
+    return next((x.why for x in outcome.decisions if isinstance(x, steps) and x.name == occasion.name), "")
 
 
 def _story(occasion: Occasion, new: bool) -> tuple[str, str, str]:

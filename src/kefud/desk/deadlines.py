@@ -24,6 +24,8 @@ _TERM = re.compile(
     re.ASCII | re.DOTALL,
 )
 _ONE_DAY = timedelta(days=1)
+PROGRESS_LEAD = timedelta(minutes=30)
+"""So long before its limit the regular word on progress leaves, for a second late is late (S3-2.3.2, S3-5.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
