@@ -152,6 +152,15 @@ class Daemon:
             if not worked and not self._stop.is_set():
                 runner.resting = True
                 self._rest(runner)
+        self._finish(runner)
+
+    def _finish(self, runner: _Runner) -> None:
+        end = getattr(runner.stage, "end", None)
+        if end is not None:
+            try:
+                end()
+            except Exception as error:
+                log.error("stage-failed", stage=runner.stage.name, reason=f"{type(error).__name__}: {error}")
 
     def _step(self, runner: _Runner) -> bool:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -165,6 +166,9 @@ class Reads(Protocol):
     def read(self, batch: Sequence[arrivals.Waiting], at: datetime) -> list[Reading | Unread]: ...
 
 
+_Batch = tuple[Sequence[arrivals.Waiting], Sequence[Reading | Unread]]
+
+
 class Files(Protocol):
     def file(self, readings: Sequence[Reading | Unread]) -> None: ...
 
@@ -196,24 +200,46 @@ class ReadingDesk:
         self._owner = owner
         self._wake = wake
         self._batch = batch
+        self._helper = ThreadPoolExecutor(1, f"{name} ahead")
+        self._ahead: Future[_Batch | None] | None = None
 
     def step(self) -> bool:
-        """Claim a batch, read it, file it. True if there was one."""
+        """Claim a batch, read it, file it. True if there was one. While a full one is filed the next is read."""
+        ahead, self._ahead = self._ahead, None
+        batch = ahead.result() if ahead else None
+        batch = batch or self._next()
+        if batch is None:
+            return False
+        if len(batch[0]) == self._batch:
+            self._ahead = self._helper.submit(self._next)
+        self._file(*batch)
+        self._wake()
+        return True
+
+    def end(self) -> None:
+        """What was read but not filed waits again."""
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            try:
+                batch = ahead.result()
+            except KefudError:
+                return
+            if batch:
+                self._give_back(batch[0])
+
+    def _next(self) -> _Batch | None:
         now = self._clock()
         with self._db.write() as tx:
             waiting = arrivals.claim(
                 tx, self._owner, now, lease=LEASE, most=self._batch, channels=self._channels, spool=self._spool
             )
         if not waiting:
-            return False
+            return None
         try:
-            readings = self._reader.read(waiting, now)
+            return waiting, self._reader.read(waiting, now)
         except KefudError:
             self._give_back(waiting)
             raise
-        self._file(waiting, readings)
-        self._wake()
-        return True
 
     def _file(self, waiting: Sequence[arrivals.Waiting], readings: Sequence[Reading | Unread]) -> None:
         try:

@@ -238,12 +238,18 @@ class Office:
         args = (self.site, plugins, self.enabled_rules())
         return self._worker(name, "reading_room", args, memory=memory, recycle=512 << 20 if memory < 2 << 30 else 0)
 
+    @cached_property
+    def _reading_room(self) -> Worker:
+        """Where mail is read and the rules are asked, in turns: a second child would hold the rules' words once more."""
+        read_by = [c for c in self.channels() if c.plugin not in SCAN_PLUGINS]
+        return self._room("reading room", read_by, self.site.limits.worker_memory)
+
     @property
     def casework(self) -> Casework:
         """Where tickets change; also used by commands."""
         if self._casework is None:
             limits = self.site.limits
-            judge = Judge(self._room("judge", (), limits.worker_memory), self.breaker, seconds=limits.worker_seconds)
+            judge = Judge(self._reading_room, self.breaker, seconds=limits.worker_seconds)
             service = self.loaded.config.service
             self._casework = Casework(
                 self.db, self.site, self.composer, judge, clock=self.clock, nonce=self._nonce,
@@ -299,7 +305,7 @@ class Office:
         limits = self.site.limits
         desks = []
         if others:
-            reader = Reader(self._room("reader", others, limits.worker_memory), self.breaker, seconds=limits.worker_seconds)
+            reader = Reader(self._reading_room, self.breaker, seconds=limits.worker_seconds)
             desks.append(self._desk("reading", others, reader, wake, batch=25))
         if scans:
             room = self._room("scans", scans, 4 << 30)

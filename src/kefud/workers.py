@@ -336,7 +336,7 @@ class Worker:
     """One child process with one or more lanes; started when first called, and again after it died.
 
     ``memory`` limits the child's address space in bytes; ``recycle`` is the resident size in bytes above which the child
-    is replaced after a call. Each lane may be used by one thread at a time.
+    is replaced after a call. Calls on one lane wait for each other.
     """
 
     def __init__(
@@ -354,6 +354,7 @@ class Worker:
         self._nursery = nursery
         self._spec = {"factory": factory, "args": args, "memory": memory}
         self._count = lanes
+        self._turns = [threading.Lock() for _ in range(lanes)]
         self._recycle = recycle
         self._lock = threading.Lock()
         self._lanes: list[Connection] = []
@@ -379,6 +380,17 @@ class Worker:
         Raises WorkerDied when the child ends or stays silent (it is killed then), Failed for a foreign exception, and
         whatever error of kefud the method raised.
         """
+        with self._turns[lane]:
+            return self._call(method, args, timeout, lane, asked)
+
+    def _call(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        timeout: float,
+        lane: int,
+        asked: Callable[[str, tuple[Any, ...]], Any] | None,
+    ) -> Any:
         connection, born = self._lane(lane)
         try:
             connection.send((method, args))
