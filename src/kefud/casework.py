@@ -24,7 +24,7 @@ from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Task, Ticket, chinese
 from kefud.desk.triage import Outcome, deliberate
-from kefud.errors import KefudError, NotAllowed, Usage
+from kefud.errors import Busy, NotAllowed, Usage
 from kefud.failpoints import reached
 from kefud.store import arrivals, letters, numbers, settings, tickets
 from kefud.store.database import Connection, Database
@@ -50,10 +50,8 @@ class _Case:
     opinions: tuple[Any, ...] = ()
 
 
-class Stale(KefudError):
+class Stale(Busy):
     """The ticket was changed by someone else in the meantime: look again."""
-
-    exit_status = 75
 
 
 class Casework:

@@ -46,8 +46,8 @@ class Journal:
         """The accepted letters, and when the last was noted (UTC). A line that a crash cut off was never told to anybody."""
         content = self.path.read_bytes()
         noted = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
-        whole = [line for line in content.split(b"\n")[:-1] if line]
-        return [_sent(line) for line in whole], noted
+        lines = (_sent(line) for line in content.split(b"\n")[:-1])
+        return [sent for sent in lines if sent], noted
 
     def clear(self) -> None:
         """Forget what was recorded. A power cut may bring it back: recording it again changes nothing."""
@@ -69,6 +69,10 @@ class Pen:
         os.fdatasync(self._descriptor)
 
 
-def _sent(line: bytes) -> Sent:
-    said = json.loads(line)
-    return Sent(**{**said, "papers": tuple((document, path) for document, path in said["papers"])})
+def _sent(line: bytes) -> Sent | None:
+    """None where a power cut left something else: that letter counts as under way."""
+    try:
+        said = json.loads(line)
+        return Sent(**{**said, "papers": tuple((document, path) for document, path in said["papers"])})
+    except (ValueError, TypeError, KeyError):
+        return None
