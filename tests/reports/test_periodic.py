@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from reports.town import CHINA, Town, at
 
+from kefud.desk import decisions as d
 from kefud.reports import SignOff, read_settings
 
 
@@ -96,6 +97,18 @@ def test_knowledge_that_ends_is_told_its_owner_before_and_after(april):
 def test_a_breach_reaches_the_inspector_within_one_cycle(april):
     (letter,) = april.letters("reports/breaches")
     assert letter["recipient"] == "service_inspector" and letter["created_at"].astimezone(CHINA) == at("4-2 17:30")
+
+
+def test_a_breach_that_was_made_good_before_anybody_looked_is_told_all_the_same(tmp_path):
+    """A promise of nine o'clock, kept at nine thirty, while the daemon was away (S3-5.1.1)."""
+    town = Town(tmp_path)
+    town.now = at("4-2 08:00")
+    town.periodic().step()
+    number = town.open("4-2 08:30", "consultation", clocks=[("reply", "4-2 09:00", "S0-4.1.3")])
+    town.do(number, "4-2 09:30", d.StopClock("reply", at("4-2 09:30"), rule="S0-4.1.3"))
+    town.now = at("4-2 10:00")
+    town.periodic().step()
+    assert len(town.letters("reports/breaches")) == 1
 
 
 def test_each_letter_is_written_once(april):

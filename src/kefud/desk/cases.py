@@ -155,6 +155,13 @@ class Case:
         """Deadlines that had passed unmet at ``at``, the oldest first."""
         return sorted((d for d in self.running_at(at) if d.due < at), key=lambda d: d.due)
 
+    def broken_at(self, at: datetime) -> list[Deadline]:
+        """Deadlines that had passed unmet at ``at``, also those that were met or dropped afterwards."""
+        return [
+            d for d in self.ticket.deadlines
+            if d.start < at and d.due < at and not (d.met and d.met <= d.due) and not (d.dropped and self._dropped(d) <= d.due)
+        ]  # fmt: skip
+
     def checks(self, as_of: datetime) -> Iterator[Check]:
         """Each promise that was kept or broken before ``as_of``. A second late is late (S3-5.2.3)."""
         for d in self.ticket.deadlines:

@@ -182,16 +182,17 @@ def waiting_for(case: Case, at: datetime, desk: Desk) -> str:
 def feed(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> Data:
     """Breaches since the last look, and what will be one within the hour (S3-5.1.1).
 
-    A matter that reached us late is counted when we knew of it.
+    A matter that reached us late is counted when we knew of it. A promise that was kept too late was broken all the same.
     """
     fresh: list[Row] = []
     near: list[Row] = []
     for case in sorted(cases, key=lambda c: c.number):
         known = case.ticket.created_at or case.started
-        for deadline in case.running_at(end):
-            if start <= max(deadline.due, known) < end and deadline.due < end:
+        for deadline in case.broken_at(end):
+            if start <= max(deadline.due, known) < end:
                 fresh.append(desk.due_row(case, deadline, end))
-            elif end <= deadline.due < end + desk.near:
+        for deadline in case.running_at(end):
+            if end <= deadline.due < end + desk.near:
                 near.append(desk.due_row(case, deadline, end))
     return {"kind": "breaches", "start": desk.text(start), "end": desk.text(end), "fresh": fresh, "near": near, "numbers": []}
 

@@ -58,14 +58,13 @@ def begun(tx: Connection, start: datetime | None, end: datetime | None) -> list[
 
 
 def due_between(tx: Connection, start: datetime, end: datetime) -> list[Case]:
-    """Open matters with a deadline due in [start, end), or a passed one of a ticket that is known only since ``start``.
+    """Matters with a deadline due in [start, end), or a passed one of a ticket that is known only since ``start``.
 
     What reached us more than two days before it was known (an import, say) is no news.
     """
-    running = (DeadlineRow.met.is_(None), DeadlineRow.dropped == word(""))
     fresh = select(TicketRow.id).where(TicketRow.started_at >= start - LATE_NEWS, TicketRow.created_at >= start)
-    ids = set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due >= start, DeadlineRow.due < end)))
-    ids |= set(tx.scalars(select(DeadlineRow.ticket).where(*running, DeadlineRow.due < start, DeadlineRow.ticket.in_(fresh))))
+    ids = set(tx.scalars(select(DeadlineRow.ticket).where(DeadlineRow.due >= start, DeadlineRow.due < end)))
+    ids |= set(tx.scalars(select(DeadlineRow.ticket).where(DeadlineRow.due < start, DeadlineRow.ticket.in_(fresh))))
     return list(of_ids(tx, sorted(ids)))
 
 
