@@ -50,6 +50,35 @@ class _Runner:
     failures: int = 0
 
 
+class Orders:
+    """What signals asked for: SIGTERM and SIGINT an end, SIGHUP to begin again with the configuration as it is then.
+
+    Kept over a reload: an end that is asked for while one daemon goes and the next comes is not forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.end = False
+        self.again = False
+        self._stop: Callable[[], None] = lambda: None
+
+    def listen(self) -> None:
+        """Take signals from now on. The handlers set a flag and no more."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: self.ask(end=True))
+        signal.signal(signal.SIGHUP, lambda *_: self.ask(end=False))
+
+    def ask(self, *, end: bool) -> None:
+        self.end |= end
+        self.again |= not end
+        self._stop()
+
+    def obey(self, stop: Callable[[], None]) -> None:
+        """``stop`` is called when something is asked for; now, where something was."""
+        self._stop = stop
+        if self.end or self.again:
+            stop()
+
+
 class Daemon:
     """Runs stages and jobs until told to stop.
 
@@ -71,7 +100,7 @@ class Daemon:
         self._monotonic = monotonic
         self._status = status
         self._stop = threading.Event()
-        self._reload = False
+        self._orders = Orders()
         self._grace = stop_grace
         self._threads: list[threading.Thread] = []
 
@@ -99,9 +128,10 @@ class Daemon:
             thread.start()
         notify("READY=1")
         self._tick_until_stopped()
-        notify("STOPPING=1" if not self._reload else "RELOADING=1")
+        reload = self._orders.again and not self._orders.end
+        notify("RELOADING=1" if reload else "STOPPING=1")
         self._end(interrupt)
-        return "reload" if self._reload else "stop"
+        return "reload" if self._orders.again and not self._orders.end else "stop"
 
     def _tick_until_stopped(self) -> None:
         rhythm = schedule.Scheduler()
@@ -187,15 +217,10 @@ class Daemon:
             log.error("stage-failed", stage=runner.stage.name, reason=f"{type(error).__name__}: {error}")
             self._stop.wait(1.0)
 
-    def handle_signals(self) -> None:
-        """SIGTERM and SIGINT stop, SIGHUP reloads. The handlers set a flag and no more."""
-        signal.signal(signal.SIGTERM, lambda *_: self.stop())
-        signal.signal(signal.SIGINT, lambda *_: self.stop())
-        signal.signal(signal.SIGHUP, lambda *_: self._ask_reload())
-
-    def _ask_reload(self) -> None:
-        self._reload = True
-        self._stop.set()
+    def obey(self, orders: Orders) -> None:
+        """Stop when an end or a new beginning is asked for."""
+        self._orders = orders
+        orders.obey(self.stop)
 
 
 def _where(error: BaseException) -> str:

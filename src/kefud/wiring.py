@@ -20,7 +20,7 @@ from kefud import loader, log
 from kefud.casework import Casework
 from kefud.compose import Composer
 from kefud.config import ChannelConfig, Loaded, TransportConfig, seconds
-from kefud.daemon import Daemon, Job, Stage, run_until_idle
+from kefud.daemon import Daemon, Job, Orders, Stage, run_until_idle
 from kefud.desk import tokens
 from kefud.desk.dispatch import Dispatch
 from kefud.errors import Busy, ConfigError, KefudError, Problem
@@ -426,7 +426,7 @@ class Office:
         return [Job("look at deadlines", 15, wake), Job("say that we live", 30, self.say_alive),
                 Job("look after others", 10, self.look_after_others)]  # fmt: skip
 
-    def run(self) -> str:
+    def run(self, orders: Orders) -> str:
         """The daemon, until a signal ends it; "stop" or "reload"."""
         one_heap()
         self.nursery.start()
@@ -434,7 +434,7 @@ class Office:
         # A word to the log and to `kefud status`; nothing waits for it, least of all the mail.
         threading.Thread(target=self._say_what_is_broken, daemon=True).start()
         daemon = self.daemon()
-        daemon.handle_signals()
+        daemon.obey(orders)
         self.say_alive()
         log.event("ready", channels=len(self.channels()), transports=len(self.transports()), database=self._engine())
         return daemon.run(interrupt=self._interrupt)

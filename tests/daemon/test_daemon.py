@@ -140,3 +140,13 @@ def test_status_is_one_json_document(office: Line, run: Callable[[], Process]) -
     report = json.loads(done.stdout)
     assert report["channels"][0]["id"] == "kefu"
     assert report["daemon"]["pid"] > 0
+
+
+def test_an_end_asked_for_during_a_reload_is_not_forgotten(office: Line, run: Callable[[], Process]) -> None:
+    """SIGTERM right behind SIGHUP, and while the old line goes and the new one comes."""
+    for pause in (0.0, 0.3, 1.0):
+        process = run()
+        process.wait_for("READY=1")
+        process.child.send_signal(signal.SIGHUP)
+        time.sleep(pause)
+        assert process.stop() == 0

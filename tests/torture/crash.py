@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from hostile.poison import HEADS, ROW
 from hostile.station import Station, environment, kefud
 from line.office import mail
+from sqlalchemy import text
 
 from kefud.store import letters
 
@@ -68,13 +70,14 @@ class Crashes:
 
     def settle(self) -> None:
         """Run until nothing is left to do."""
-        for _ in range(4):
-            if self.run() == 0:
+        for _ in range(6):
+            if self.run() == 0 or late_only(self.said):
                 return
             with self.office.office.db.write() as tx:  # what the dead had in hand waits a minute; an operator need not
                 for letter in letters.listed(tx, status="pending"):
                     letters.change(tx, letter["id"], "retry", datetime.now(UTC))
-        raise AssertionError(self.said)
+                tx.execute(text("update arrival set next_attempt = taken_at where status = 'received'"))
+        raise AssertionError(self.said[-3000:])
 
     def check(self, repeats: int) -> None:
         """Nothing lost, nothing doubled, at most ``repeats`` letters twice and then with the same Message-ID."""
@@ -92,6 +95,11 @@ class Crashes:
         assert max(known.values()) == 1, "no second acknowledgement with another Message-ID"
         assert set(went) == {x["message_id"] for x in office.letters if x["status"] == "sent"}
         assert office.broken() == []
+
+
+def late_only(said: str) -> bool:
+    """Whether nothing is left but deadlines: those of mails that are a year old are followed fifty a minute."""
+    return bool(re.fullmatch(r"left undone: \d+ deadlines", said.strip().rpartition("\n")[2]))
 
 
 def message_id(content: bytes) -> str:

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,9 +220,12 @@ def test_told_to_end_under_load(crashes: Crashes, how: tuple[signal.Signals, ...
     for _ in range(ROUNDS):
         for _ in range(3):
             crashes.write(RUDE)
-        child = subprocess.Popen(kefud(crashes.office.path, "run"), env=environment(), stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(kefud(crashes.office.path, "run"), env=environment(), stderr=subprocess.PIPE, text=True)
+        assert child.stderr
+        next(line for line in child.stderr if " ready" in line)
+        threading.Thread(target=child.stderr.read, daemon=True).start()
         try:
-            child.wait(1.5 + chance.random() * 3)
+            child.wait(chance.random() * 4)
         except subprocess.TimeoutExpired:
             pass
         for signum in how:

@@ -9,7 +9,7 @@ import click
 from kefud import log
 from kefud.cli.common import config_path, loaded, show
 from kefud.config import load
-from kefud.daemon import notify
+from kefud.daemon import Orders, notify
 from kefud.errors import ConfigError, KefudError
 from kefud.wiring import Office
 
@@ -30,10 +30,13 @@ def run(ctx: click.Context, once: bool, as_json: bool) -> None:
         elif any(undone.values()):
             click.echo("left undone: " + ", ".join(f"{n} {what}" for what, n in undone.items() if n), err=True)
         sys.exit(1 if any(undone.values()) else 0)
+    orders = Orders()
+    orders.listen()
     while True:
         with Office(found) as office:
-            if office.run() == "stop":
+            if office.run(orders) == "stop":
                 break
+        orders.again = False
         try:
             found = load(config_path(ctx))
             log.event("reloaded", path=found.path)

@@ -103,6 +103,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+_PASSING = (
+    "disk i/o", "full", "readonly", "read-only", "unable to open", "no space", "connection", "starting up", "shutting down",
+    "recovery mode",
+)  # fmt: skip
+"""Words of a database that is out of order for now: no fault of what is being stored, which waits for as long as it takes."""
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     try:
@@ -111,8 +118,9 @@ def _clear_errors() -> Iterator[None]:
         words = str(error.orig)
         if "locked" in words or "busy" in words:
             raise Busy(f"the database is locked by another process: {words}") from error
-        raise KefudError(f"database: {words}") from error
+        passes = error.connection_invalidated or any(word in words.lower() for word in _PASSING)
+        raise (Busy if passes else KefudError)(f"database: {words}") from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise KefudError(f"database connection lost: {error.orig}") from error
+            raise Busy(f"database connection lost: {error.orig}") from error
         raise
