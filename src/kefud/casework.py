@@ -36,6 +36,11 @@ class Judges(Protocol):
 
     def judge(self, batch: Sequence[tuple[Ticket, Occasion, Sequence[d.Decision]]]) -> list[Outcome]: ...
 
+WAVE = 25
+"""Deadlines followed in one transaction; between two waves others get their turn."""
+WAITED = timedelta(days=60)
+"""How long before the term for duplicates a matter may be that its household still asks about."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -348,7 +353,7 @@ class Casework:
             r = ticket.requester
             occasion = Opened(
                 now, matter.message, reading.channel,
-                related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since),
+                related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since - WAITED),
                 similar=tickets.of_category(tx, category=ticket.category, since=since),
                 part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
             )  # fmt: skip
@@ -425,7 +430,9 @@ class Casework:
         given.append(d.Effect((f"merged_contact:{message.medium}",), why=merge.why, rule=merge.rule))
         new_fields = {k: v for k, v in case.ticket.fields.items() if k not in target.fields}
         given.append(d.SetFields(new_fields, why="new demands and contacts of the second message take effect (S0-3.2)"))
-        merged = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition="merge", opinions=outcome.opinions)
+        again = any(name.startswith("duplicate_of:") for x in outcome.decisions if isinstance(x, d.Effect) for name in x.names)
+        way = "merge" if again else "append"  # who asks about an older matter tells nothing twice
+        merged = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition=way, opinions=outcome.opinions)
         return merged, self.judges.judge([(target, heard, merged.given)])[0]
 
     # Saving
@@ -481,35 +488,55 @@ class Casework:
         More than ``limits.due_per_tick`` that are late by an hour or more mean a clock that jumped or a long silence: then
         so many are followed in a minute, and a person is told once (R20).
         """
-        with self._turn:
-            now = self.clock()
-            if self._storm_until and now < self._storm_until:
-                return False
-            most = self.site.limits.due_per_tick
-            with self.db.read() as tx:
-                due = tickets.due_deadlines(tx, now, most + 1)
-            late = [x for x in due if x[5] < now - timedelta(hours=1)]
-            storm = len(late) > most
-            for id, ticket_id, name, *_ in due[:most]:
-                self._wake_one(id, ticket_id, name, now)
-            if storm and self._storm_until is None:
-                log.error("deadlines-late-in-mass", at_once=len(late), followed_each_minute=most)
-            self._storm_until = now + timedelta(minutes=1) if storm else None
-            return bool(due) and not storm
-
-    def _wake_one(self, id: int, ticket_id: int, name: str, now: datetime) -> None:
-        """One deadline; its row is pushed into the future first, so that an error cannot make the loop hot."""
-        with self.db.write() as tx:
-            if not tickets.claim_deadline(tx, id, now, now + timedelta(minutes=5)):
-                return  # another host followed it while we were silent
+        now = self.clock()
+        if self._storm_until and now < self._storm_until:
+            return False
+        most = self.site.limits.due_per_tick
         with self.db.read() as tx:
-            ticket = tickets.load(tx, [ticket_id])[ticket_id]
-        deadline = ticket.deadline(name)
-        if deadline is None or not deadline.open:
-            with self.db.write() as tx:
-                tickets.put_off_deadline(tx, id, None)
-            return
-        self._happen(ticket, Due(now, name, step_of(deadline.steps, deadline.start, deadline.due, now)), now)
+            due = tickets.due_deadlines(tx, now, most + 1)
+        late = [x for x in due if x[5] < now - timedelta(hours=1)]
+        storm = len(late) > most
+        waiting = [(id, ticket, name) for id, ticket, name, *_ in due[:most]]
+        while waiting:
+            wave = dict(reversed([(ticket, (id, name)) for id, ticket, name in waiting[:WAVE]]))  # of each ticket the first
+            with self._turn:
+                self._wake_wave({id: (ticket, name) for ticket, (id, name) in reversed(wave.items())}, now)
+            waiting = [x for x in waiting if x[0] not in {id for id, _ in wave.values()}]
+        if storm and self._storm_until is None:
+            log.error("deadlines-late-in-mass", at_once=len(late), followed_each_minute=most)
+        self._storm_until = now + timedelta(minutes=1) if storm else None
+        return bool(due) and not storm
+
+    def _wake_wave(self, wave: Mapping[int, tuple[int, str]], now: datetime) -> None:
+        """Deadlines of different tickets (id: ticket, name) at once.
+
+        Their rows are pushed into the future first, so that an error cannot make the loop hot.
+        """
+        with self.db.write() as tx:
+            mine = tickets.claim_deadlines(tx, list(wave), now, now + timedelta(minutes=5))  # no other host has followed them
+            loaded = tickets.load(tx, [wave[id][0] for id in mine])
+            found = {id: (loaded[wave[id][0]], loaded[wave[id][0]].deadline(wave[id][1])) for id in wave if id in mine}
+            tickets.put_off_deadlines(tx, [id for id, (_, x) in found.items() if x is None or not x.open], None)
+        news: list[tuple[Ticket, Occasion]] = [
+            (ticket, Due(now, x.name, step_of(x.steps, x.start, x.due, now))) for ticket, x in found.values() if x and x.open
+        ]
+        try:
+            self._happen_to_all(news, now)
+        except Exception:
+            if len(news) == 1:
+                raise
+            self._one_by_one(news, now)
+
+    def _one_by_one(self, news: Sequence[tuple[Ticket, Occasion]], now: datetime) -> None:
+        """After a wave failed: whatever was wrong with one of it must not hold up the others."""
+        failed: Exception | None = None
+        for ticket, occasion in news:
+            try:
+                self._happen(ticket, occasion, now)
+            except Exception as error:
+                failed = error
+        if failed:
+            raise failed
 
     def tell(self) -> bool:
         """Tell tickets what became of their letters: accepted by the server, or failed for good. True if there was news."""
@@ -608,6 +635,8 @@ class Casework:
     ) -> list[Outcome]:
         """What happened to several tickets, each another one: asked together, saved in one transaction."""
         self._token_keys()
+        if not cases:
+            return []
         outcomes = self.judges.judge([(ticket, occasion, ()) for ticket, occasion in cases])
         with self.db.write() as tx:
             ledger = Ledger(tx, now)

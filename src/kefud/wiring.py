@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -429,6 +430,7 @@ class Office:
     def run(self, orders: Orders) -> str:
         """The daemon, until a signal ends it; "stop" or "reload"."""
         one_heap()
+        sys.setswitchinterval(0.0005)  # each statement lets go of the interpreter; to get it back must not take 5 ms
         self.nursery.start()
         self.look_after_others()
         # A word to the log and to `kefud status`; nothing waits for it, least of all the mail.

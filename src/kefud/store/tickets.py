@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -408,14 +408,17 @@ def late_count(tx: Connection, now: datetime) -> int:
     return tx.scalar(query.where(DeadlineRow.next_at.is_not(None), DeadlineRow.next_at <= now)) or 0
 
 
-def claim_deadline(tx: Connection, id: int, now: datetime, until: datetime) -> bool:
-    """Put a deadline off that still wants attention. False where somebody else has looked after it."""
-    wants = (DeadlineRow.id == id, DeadlineRow.next_at <= now)
-    return tx.execute(update(DeadlineRow).where(*wants).values(next_at=until)).rowcount == 1
+def claim_deadlines(tx: Connection, ids: Sequence[int], now: datetime, until: datetime) -> set[int]:
+    """Put deadlines off that still want attention; returns which. Somebody else has looked after the others."""
+    wanting = select(DeadlineRow.id).where(DeadlineRow.id.in_(ids), DeadlineRow.next_at <= now).with_for_update()
+    mine = set(tx.scalars(wanting))
+    put_off_deadlines(tx, mine, until)
+    return mine
 
 
-def put_off_deadline(tx: Connection, id: int, until: datetime | None) -> None:
-    tx.execute(update(DeadlineRow).where(DeadlineRow.id == id).values(next_at=until))
+def put_off_deadlines(tx: Connection, ids: Collection[int], until: datetime | None) -> None:
+    if ids:
+        tx.execute(update(DeadlineRow).where(DeadlineRow.id.in_(ids)).values(next_at=until))
 
 
 def search(
