@@ -22,6 +22,9 @@ from kefud.api import (
 
 from .match import Archive, told_on_the_phone
 
+OPEN = {"clubhouse"}
+"""Departments whose hours and customs the office tells from its own verified entries (S0-4.1.2, S0-4.2.1)."""
+
 
 class Answers:
     """Answer a consultation at once where a verified entry covers its only question."""
@@ -51,7 +54,7 @@ class Answers:
     def _entry(self, ticket: Ticket, occasion: Opened) -> Knowledge | None:
         day = self.site.calendar.local(ticket.started_at or occasion.message.received_at).date()
         found = self.archive.find(ticket.subject, ticket.text, day)
-        if found and ticket.joint and found.department not in ticket.joint:
+        if found and set(ticket.joint) - OPEN and found.department not in ticket.joint:
             return None
         return found
 

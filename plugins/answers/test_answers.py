@@ -115,3 +115,13 @@ def test_a_caller_who_was_missed_may_be_answered_when_called_back(site: Site, no
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Answers(site))
+
+
+@pytest.mark.parametrize(
+    "question", ["请问游泳池几点开门?", "小区泳池什么时候开放", "游泳馆的开放时间是几点到几点?", "想问一下泳池营业到几点"]
+)
+def test_hours_of_the_club_are_told_from_a_verified_entry(tmp_path: Path, question: str) -> None:
+    file = tmp_path / "club.toml"
+    entry = '[[knowledge]]\ntopic = "游泳池开放时间"\nanswer = "14:00-21:00"\nverified_on = 2025-03-01\n'
+    file.write_text(entry, "utf-8")
+    assert asked(load(file).site, question, joint=("clubhouse",)).ticket.has("instant_answer")

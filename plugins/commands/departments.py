@@ -30,6 +30,7 @@ from kefud.api import (
     chinese,
     contact_shown,
     due,
+    find_when,
     fold,
     local,
     number,
@@ -53,7 +54,8 @@ _UNFOUNDED = re.compile(
 _DRAWN = re.compile(r"图纸|出图|蓝图|变更单|工作单|工单|修改(?:方案|设计)|设计变更")
 
 _LONGER = re.compile(
-    r"(?:延期|延长|延后|推迟|宽限|顺延)[^0-9一二两三四五六七八九十,。;]{0,4}([0-9]{1,3}|[一二两三四五六七八九十]{1,3})个?(工作日|小时|日|天)"
+    r"(?:延期|延长|延后|推迟|宽限|顺延|[再多]给)[^0-9一二两三四五六七八九十,。;]{0,4}([0-9]{1,3}|[一二两三四五六七八九十]{1,3})个?"
+    r"(工作日|小时|日|天|周|星期|礼拜)"
 )
 
 MUST_SAY = ("已处理", "处理完毕", "处理完成", "已完成", "已办结", "已解决", "已整改", "整改完毕", "整改完成")
@@ -176,7 +178,9 @@ class Departments:
 
     def _extend(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         words = f"{said.words}{said.text}"
-        until = parse_when(words, at, self.site.calendar) or longer_by(words, promised(ticket)[1] or at, self.site)
+        old = promised(ticket)[1]
+        until = parse_when(words, at, self.site.calendar) or longer_by(words, old or at, self.site)
+        until = until or self._named(said, old, at)
         asked = ask_extension(ticket, until, said.given_reason, at, self.site)
         if isinstance(asked, str):
             answer.refuse("extend", asked)
@@ -184,6 +188,11 @@ class Departments:
         else:
             answer.done("extend", "已征询业主,业主同意后生效;此前原时限不变")
             yield from asked
+
+    def _named(self, said: Said, old: datetime | None, at: datetime) -> datetime | None:
+        """The time named before the request: 预计6月18日才能完工,望批准顺延."""
+        named = [when for when, _ in find_when(said.before, at, self.site.calendar) if when > (old or at)]
+        return max(named, default=None)
 
     def _transfer(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         target = self.find(said.text)
@@ -346,7 +355,8 @@ def longer_by(words: str, old: datetime, site: Site) -> datetime | None:
     if not found or not amount:
         return None
     unit = {"工作日": "working_days", "小时": "clock_hours"}.get(found[2], "calendar_days")
-    return due(old, parse_term(f"{amount} {unit}"), site.calendar)
+    weeks = 7 if found[2] in ("周", "星期", "礼拜") else 1
+    return due(old, parse_term(f"{amount * weeks} {unit}"), site.calendar)
 
 
 def _asking(ticket: Ticket, name: str, old: datetime | None, until: datetime, reason: str, site: Site) -> list[Decision]:

@@ -83,7 +83,10 @@ def spoken(mail: str) -> str:
 def commands(mail: str) -> list[Said]:
     """The commands of a mail in order, each once with its text."""
     text = spoken(mail)
-    found = list(_COMMANDS.finditer(fold(text)))
+    found: list[re.Match[str]] = []
+    for match in _COMMANDS.finditer(fold(text)):
+        if not found or match.lastgroup != found[-1].lastgroup:  # the same again goes on telling of it
+            found.append(match)
     said: list[Said] = []
     last = 0
     for here, following in zip(found, [*found, None][1:], strict=True):

@@ -130,6 +130,12 @@ def test_an_extension_is_asked_of_the_owner_and_moves_nothing(site: Site) -> Non
     assert replies(outcome) == ["replies/extension-consent"] and outcome.ticket.deadline("resolve") == RESOLVE
 
 
+
+@pytest.mark.parametrize("words", ["外墙打胶预计要到3月8日才能完工,望批准顺延。因阴雨", "因配件最快3月8日才能到货,恳请顺延"])
+def test_the_new_time_may_stand_before_the_request(site: Site, words: str) -> None:
+    assert wrote(site, repair(), words).ticket.has("extension_requested:2025-03-08T17:00:00+08:00")
+
+
 @pytest.mark.parametrize(
     ("text", "until"),
     [

@@ -1,10 +1,12 @@
-"""How much two short texts are alike: shared character pairs of the folded words, without numbers and courtesy."""
+"""How much two short texts are alike: shared character pairs of the folded words, and things whatever they are called."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 from kefud.api import find_houses, fold
 
@@ -13,6 +15,18 @@ _NOISE = re.compile(
     r"KF[0-9]{8}-[0-9]{4}|[^\u4e00-\u9fffa-z]+",
     re.I,
 )
+
+_THINGS: dict[str, dict[str, list[str]]] = tomllib.loads((Path(__file__).parent / "things.toml").read_text("utf-8"))
+_WHOLE = frozenset(_THINGS["whole"])
+
+
+def _names(*groups: str) -> tuple[dict[str, str], re.Pattern[str]]:
+    names = {fold(word): name for group in groups for name, words in _THINGS[group].items() for word in words}
+    return names, re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
+
+
+_NAMES, _THING = _names("whole", "place")
+_ROOMS, _ROOM = _names("room")
 
 
 # The same open tickets are compared with one message after another: what was worked out for them is kept.
@@ -31,6 +45,23 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     dice = 2 * shared / (len(one) + len(other))
     overlap = shared / min(len(one), len(other))
     return (dice + overlap) / 2 if min(len(one), len(other)) >= 3 else dice
+
+
+@lru_cache(maxsize=4096)
+def things(text: str) -> frozenset[str]:
+    """The things a text tells of, by name: what differently worded texts about one trouble have in common."""
+    return frozenset(_NAMES[found] for found in _THING.findall(fold(text)))
+
+
+def elsewhere(one: str, other: str) -> bool:
+    """Whether two texts name rooms, and none in common."""
+    rooms = [{_ROOMS[found] for found in _ROOM.findall(fold(text))} for text in (one, other)]
+    return all(rooms) and not rooms[0] & rooms[1]
+
+
+def of_the_estate(names: Iterable[str]) -> bool:
+    """Whether one of the things is the whole estate's, so that it is the same trouble in every building."""
+    return any(name in _WHOLE for name in names)
 
 
 @lru_cache(maxsize=4096)

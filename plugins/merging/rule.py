@@ -22,7 +22,7 @@ from kefud.api import (
     normalise_phone,
 )
 
-from .likeness import likeness, near, pairs, places
+from .likeness import elsewhere, likeness, near, of_the_estate, pairs, places, things
 
 CLOSED = ("closed", "archived", "declined", "merged", "withdrawn")
 SAME_SORTS = frozenset({"complaint", "repair", "suggestion", "consultation"})
@@ -36,6 +36,7 @@ class Merging:
     def __init__(self, site: Site, settings: Mapping[str, Any]) -> None:
         self.site = site
         self.same = float(settings.get("same", 0.34))
+        self.same_thing = float(settings.get("same_thing", 0.0))
         self.same_other_category = float(settings.get("same_other_category", 0.6))
         self.anonymous = float(settings.get("anonymous", 0.6))
         self.chased = float(settings.get("chased", 0.15))
@@ -55,6 +56,12 @@ class Merging:
         if target is not None:
             yield from self._again(ticket, target)
             return
+        older = [r for r in known if r not in recent and r.number != ticket.number]
+        waited_for = self._waited_for(ticket, words, older)
+        if waited_for is not None:
+            yield Remark(f"顾客催问{waited_for.number},并入该单", rule="S1-4.3.5")
+            yield Merge(waited_for.number, rule="S1-4.3.5", why="同一户催问尚未办结的同一事项")
+            return
         yield from self._linked(ticket, words, recent)
         yield from self._many(ticket, words, [r for r in occasion.similar if self._in_window(r.started_at, start)])
 
@@ -71,6 +78,18 @@ class Merging:
         if same:
             return max(same, key=lambda pair: (pair[0], pair[1].started_at))[1]
         return self._chased(ticket, alike) if ticket.has("customer_chased") and ticket.origin != "anonymous" else None
+
+    def _waited_for(self, ticket: Ticket, words: frozenset[str], older: list[Related]) -> Related | None:
+        """A matter of before the term that is still open, which an impatient customer asks about in words of its own."""
+        if not ticket.has("customer_chased") or ticket.origin == "anonymous":
+            return None
+        mine = [r for r in older if r.status not in CLOSED and self._may_join(ticket, r)]
+        if len(mine) == 1 and ticket.category == "general":
+            return mine[0]
+        told = _told(ticket)
+        alike = [(likeness(words, pairs(r.summary)), r) for r in mine if r.category == ticket.category]
+        fit = [(score, r) for score, r in alike if score >= self.same or _of_one_thing(told, r.summary)]
+        return max(fit, key=lambda pair: (pair[0], pair[1].started_at))[1] if fit else None
 
     def _chased(self, ticket: Ticket, alike: list[tuple[float, Related]]) -> Related | None:
         """What an impatient customer means: the only matter of that sort, else the one whose words come nearest."""
@@ -96,7 +115,9 @@ class Merging:
         if ticket.origin == "anonymous":
             named = places(f"{ticket.subject} {ticket.summary}"), places(other.summary)
             return self.anonymous if near(*named) else 2.0 if any(named) else self.anonymous + 0.15
-        return self.same if ticket.category == other.category else self.same_other_category
+        if ticket.category != other.category:
+            return self.same_other_category
+        return self.same_thing if _of_one_thing(_told(ticket), other.summary) else self.same
 
     def _again(self, ticket: Ticket, target: Related) -> Iterator[Decision]:
         effects = [f"duplicate_of:{target.number}"]
@@ -134,12 +155,22 @@ class Merging:
             yield Effect(("group_complaint", "report_up:cs_supervisor"), rule="S0-4.2.1", why="多户反映同一事项")
             yield Relate(tuple(r.number for r in same), rule="S0-3.2", why="多户反映同一事项")
 
-
     def _is_same_trouble(self, ticket: Ticket, words: frozenset[str], other: Related) -> bool:
         """The same words in the same building; where no building is named the words alone must be very alike."""
         score = likeness(words, pairs(other.summary))
-        one, two = _buildings(ticket.house, ticket.summary), _buildings(other.house, other.summary)
-        return score >= (self.group if one & two else self.group_elsewhere)
+        together = _buildings(ticket.house, ticket.summary) & _buildings(other.house, other.summary)
+        common = things(_told(ticket)) & things(other.summary)
+        if common and (together or of_the_estate(common)):
+            return True
+        return score >= (self.group if together else self.group_elsewhere)
+
+
+def _told(ticket: Ticket) -> str:
+    return f"{ticket.subject}\n{ticket.summary}"
+
+
+def _of_one_thing(one: str, other: str) -> bool:
+    return bool(things(one) & things(other)) and not elsewhere(one, other)
 
 
 def _same_people(ticket: Ticket, other: Related) -> bool:

@@ -170,3 +170,51 @@ def test_likeness_of_words() -> None:
 def test_contract(site: Site) -> None:
     (rule,) = register_rules(site)
     rule_contract(rule)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("地下二层车库坡道积水,车过去打滑", "B2坡道那一滩水还在,骑车差点摔跤"),
+        ("楼道感应灯全灭了", "晚上回家声控灯一个都不亮,请来看看灯"),
+        ("卫生间顶上漏水", "厕所天花板往下滴水,卫生间没法用"),
+    ],
+)
+def test_one_trouble_in_other_words_joins_its_ticket(rule: Merging, first: str, second: str) -> None:
+    assert target(judged(rule, new(second), (old(first),))) == "KF20250309-0001"
+
+
+def test_who_waits_longer_than_the_term_is_heard_on_the_open_ticket(rule: Merging) -> None:
+    asked = new("3号楼路灯说好上周修,到现在没人来", effects=("customer_chased",))
+    decisions = judged(rule, asked, (old(days=20),))
+    assert target(decisions) == "KF20250309-0001" and "duplicate_of:KF20250309-0001" not in effects(decisions)
+    assert not target(judged(rule, asked, (old(days=20, status="closed"),)))
+    assert not target(judged(rule, asked, (old("卧室窗户关不上", days=20),)))
+    assert not target(judged(rule, new("3号楼路灯又不亮了"), (old(days=20),)))
+
+
+def told_by_two(words: tuple[str, ...]) -> tuple[Related, Related]:
+    first = old(words[0], house="4-2-1501", number="KF20250309-0001")
+    return first, old(words[1], house="2-1-1203", number="KF20250309-0002")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("晚上水压太低,热水器打不着火", "淋浴出水小得可怜,请检查水泵", "高层连澡都洗不了,加压泵是不是坏了"),
+        ("夜里广场舞音响太吵", "跳舞的喇叭震天响,孩子没法睡", "音响开到十点,老人心脏受不了"),
+    ],
+)
+def test_the_estates_trouble_from_three_buildings_is_a_groups(rule: Merging, words: tuple[str, str, str]) -> None:
+    known = told_by_two(words)
+    assert "group_complaint" in effects(judged(rule, new(words[2], house="7-3-1701"), similar=known))
+
+
+def test_lifts_of_three_buildings_are_three_troubles(rule: Merging) -> None:
+    words = ("电梯按键失灵", "电梯里灯不亮", "轿厢风扇不转")
+    known = told_by_two(words)
+    assert "group_complaint" not in effects(judged(rule, new(words[2], house="7-3-1701"), similar=known))
+
+
+def test_two_rooms_are_two_leaks(rule: Merging) -> None:
+    assert not target(judged(rule, new("厨房水槽下面漏水了"), (old("主卧吊顶漏水"),)))

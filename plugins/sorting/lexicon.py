@@ -23,7 +23,6 @@ GAP = 14
 LONGEST_TAIL = 8
 """How long what follows a gap may be, at most."""
 
-_FIGURES = "|".join("0123456789")
 _SENTENCE_END = re.compile(r"[。!?;\n]")
 _CLAUSE_END = re.compile(r"[。!?;,:、\n(]")
 
@@ -213,8 +212,14 @@ def spellings(text: str) -> list[str]:
 
     Alternatives within others raise ValueError.
     """
-    text = re.sub(r"(?<=[(|])\[0-9\](?=[|)])", _FIGURES, text).replace("[0-9]", f"({_FIGURES})")
     if re.search(r"\([^)]*\(|\([^)]*$|^[^(]*\)", text):
         raise ValueError(f'"{text}": alternatives may hold neither "…" nor alternatives; write two words')
     pieces = re.split(r"\(([^)]*)\)", text)
-    return ["".join(choice) for choice in product(*(p.split("|") if n % 2 else [p] for n, p in enumerate(pieces)))]
+    choices = ([s for p in (part.split("|") if n % 2 else [part]) for s in _figured(p)] for n, part in enumerate(pieces))
+    return ["".join(choice) for choice in product(*choices)]
+
+
+def _figured(text: str) -> list[str]:
+    """A text with every figure in the place of [0-9]."""
+    parts = text.split("[0-9]")
+    return [figure.join(parts) for figure in "0123456789"] if len(parts) > 1 else [text]

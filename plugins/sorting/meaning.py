@@ -27,8 +27,8 @@ SHARE, MOST, FLOOR = 0.3, 16.0, -2.5
 """What the words of a category count for beside examples, up to which sum, and how much examples speak against it at most."""
 OWN, SAID, LOUD = 0.7, 0.6, 8.0
 """What the verdict of the words on the kind counts for: by itself, for each unit of their weight, up to which weight."""
-TRUSTED, NEAR = 3.5, 0.5
-"""How far examples may outweigh another kind, and what leaves it in doubt."""
+TRUSTED, NEAR, FAR = 3.5, 0.5, -0.8
+"""How far examples may outweigh another kind, what leaves it in doubt, and what is too far to be of a category."""
 PLAN_ORDER = ("fire", "gas", "lift_entrapment", "water_leak", "power", "injury")
 IN_DANGER = ("safety", "facility", "house_quality", "environment", "attitude")
 """Categories an emergency may have; a gas company's number or a fee beside it says nothing."""
@@ -162,7 +162,8 @@ class _Weighing:
 
     def result(self) -> Meaning:
         found = Meaning(marks=self._marks())
-        self._any_over = any(self._is_over(hit) for family in ("state", "plan") for hit in self.reading.family(family))
+        troubles = (*self.reading.of("state.broken"), *self.reading.family("plan"))
+        self._any_over = any(self._is_over(hit) for hit in troubles)
         found.insults, found.quoted_insults = self._insults()
         found.topics = frozenset(hit.word.group.partition(".")[2] for hit in self._stands(self.reading.family("topic")))
         dangers, plans = self._emergencies()
@@ -229,6 +230,8 @@ class _Weighing:
             extra = {"lift_entrapment": "facility", "water_leak": "", "power": "safety"}.get(plan, "safety")
             if extra:
                 scores[extra] = scores.get(extra, 0.0) + 6.0
+        if "personalisation" in scores and found.scores["suggestion"] >= 4 and not self.reading.of("place.home"):
+            scores["personalisation"] *= 0.3  # what all use is to be changed
         if scores.get("personalisation", 0.0) >= 7 and not found.broken and "house_quality" in scores:
             scores["house_quality"] *= 0.5  # what is to be changed, not what is wrong
         if plans:
@@ -282,9 +285,14 @@ class _Weighing:
         found.other = second if like[first] - like[second] < NEAR else ""
 
     def _likely_category(self, found: Meaning) -> str:
-        """For an opinion or a defect that no word places: the category of similar examples, if any."""
-        likely = max(found.categories, key=lambda name: found.categories[name], default="general")
-        return likely if found.categories.get(likely, 0.0) >= 0.7 else "general"
+        """For an opinion or a defect that nothing places: what comes nearest, if anything comes near."""
+        if found.categories.get("general") or "club" in found.topics:
+            return "general"
+        told = max(found.categories, key=lambda name: found.categories[name], default="general")
+        if found.categories.get(told, 0.0) >= OWN:
+            return told
+        likely = max(found.placed, key=lambda name: (name != "general", found.placed[name]), default="general")
+        return likely if found.placed.get(likely, FLOOR) >= FAR else "general"
 
     def _best_category(self, found: Meaning, plans: dict[str, float]) -> str:
         like = {} if plans else self.like_categories
@@ -342,7 +350,8 @@ class _Weighing:
 
     def _kind_of_emergency(self, found: Meaning, plans: dict[str, float]) -> str:
         blame, broken = found.scores["complaint"], found.scores["repair"]
-        if blame >= 1.5 and not broken and not set(plans) & {"fire", "lift_entrapment", "water_leak"}:
+        said = blame - min(found.bad, 4.0) * 0.75  # a smell is bad, and blames nobody
+        if said >= 1.5 and not broken and not set(plans) & {"fire", "lift_entrapment", "water_leak"}:
             return "complaint"
         if set(plans) == {"injury"}:
             return "repair" if found.broken and blame < 4 else "complaint"

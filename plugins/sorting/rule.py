@@ -49,6 +49,9 @@ POSSIBLE = ("consultation", "suggestion", "complaint", "repair")
 """Kinds that may be in doubt."""
 DISPUTES = {"compensation": "dispute:compensation", "refusal": "dispute:refusal", "court": "dispute:lawsuit"}
 
+ADVERTISING = 6.0
+"""What the words of an advertisement weigh: two of them make one."""
+
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
 _SENTENCE = re.compile(r"[^。!?;\n]+[。!?;]?")
@@ -108,6 +111,9 @@ class Sorting:
         subject = "" if message.call else bare_subject(message.subject)
         contact = facts.contact_of(message, f"{subject}\n{said}" if subject else said, self.site, origin)
         names = _names(message, contact, self.site)
+        if self._is_advertising(message, f"{subject}\n{said}", origin, contact):
+            yield Ignore(rule="S1-4.3.5", why="推销广告,与本小区无关")
+            return
         matters = self._matters(message, said, origin, contact, names)
         if message is not occasion.message:
             yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
@@ -116,6 +122,13 @@ class Sorting:
             yield Split(matters, rule="S0-4.1.4", why=f"来件含{len(matters)}件相互独立的事项")
         found = self._examine(_veiled(subject, names), _veiled(said, names))
         yield from _Sheet(self, message, subject, said, notes, origin, found, contact).decisions()
+
+    def _is_advertising(self, message: Message, whole: str, origin: facts.Origin, contact: facts.Contact) -> bool:
+        """A stranger's mail that offers something, names no house and says nothing of the estate."""
+        if message.medium != "mail" or origin.word != "owner" or contact.house or contact.registered_phone:
+            return False
+        reading = self.examiner.lexicon.read(fold(whole))
+        return reading.weight("spam.advert") >= ADVERTISING and not reading.of("spam.ours")
 
     def _matters(
         self, message: Message, said: str, origin: facts.Origin, contact: facts.Contact, names: tuple[str, ...]
@@ -139,7 +152,9 @@ class Sorting:
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         """New demands in a further message take effect: chasing, threats, danger, manners (SERVICE_RULES §4.4)."""
-        if not (occasion.merged or occasion.author.role in ("requester", "stranger")) or occasion.message.automatic:
+        call = occasion.message.call
+        theirs = occasion.merged or occasion.author.role in ("requester", "stranger") or (call and call.direction == "in")
+        if not theirs or occasion.message.automatic:
             return
         said, _ = _words(occasion.message)
         found = self._examine(bare_subject(occasion.message.subject), said[: self.most])

@@ -317,3 +317,30 @@ def test_long_and_repetitive_letters_cost_little(rule: Sorting) -> None:
         began = time.process_time()
         judged(rule, mail(text))
         assert time.process_time() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "本公司可代开各类增值税发票,点数优惠,真票可验,量大从优。联系人:刘经理 微信同号。",
+        "无抵押贷款,额度高,当天放款,加微信详谈。",
+        "恭喜您被抽中为幸运用户,点击链接领取奖品。",
+        "我司专业提供网站建设和关键词优化,价格优惠,欢迎来电咨询。",
+        "您的邮箱容量已满即将停用,请点击此处验证登录。诚招代理,日入过千。",
+    ],
+)
+def test_advertising_makes_no_ticket(rule: Sorting, text: str) -> None:
+    assert [type(d).__name__ for d in rule.judge(Ticket(), Arrived(AT, mail(text)))] == ["Ignore"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "有人在楼道里贴代开发票、无抵押贷款的小广告,请清理。",
+        "你们物业代开各类发票,点数优惠,这合法吗?",
+        "5号楼1单元201,我家门上被塞了厂家直销、量大从优的传单,烦死了。",
+        "装修押金什么时候退,能开发票吗?",
+    ],
+)
+def test_who_speaks_of_advertising_is_heard(rule: Sorting, text: str) -> None:
+    assert "Ignore" not in [type(d).__name__ for d in rule.judge(Ticket(), Arrived(AT, mail(text)))]

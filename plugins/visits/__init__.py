@@ -83,7 +83,7 @@ class Visits:
     def _written(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         text, at = occasion.message.text, occasion.message.received_at
         said = verdict(text)
-        household = occasion.author.id == "household" and occasion.author.believed and said == "unsatisfied"
+        household = occasion.author.id == "household" and occasion.author.believed  # no stranger can write here
         if said and (occasion.author.verified or household):
             if said == "unsatisfied" or ticket.status in ("answered", "visiting"):
                 yield from self._judged(ticket, said, "邮件", text, at, occasion)

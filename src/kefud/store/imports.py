@@ -83,6 +83,9 @@ def _ticket(item: Mapping[str, Any], number: str, day: str, now: datetime, zone:
     for key in ("contractor", "accused", "plan", "result", "answer"):
         if item.get(key):
             fields.setdefault(key, item[key])
+    for key in ("unit", "firm", "notice_to"):
+        if item.get(key):
+            fields.setdefault("contractor", item[key])
     if promised:
         fields["promised_at"] = promised.isoformat()
     return Ticket(
@@ -114,8 +117,9 @@ def _at_site(ticket: Ticket, site: Facts) -> Ticket:
         department, firm = "contractor", firm or leads
     elif leads is not None:
         department = leads.id
-    if department == "contractor" and firm is None:
-        firm = site.party("contractor")
+    firms = [p for p in site.parties if p.kind == "contractor"]
+    if department == "contractor" and firm is None and len(firms) == 1:
+        firm = firms[0]  # of several it is the one that answers its notice
     if firm is not None:
         fields["contractor"] = firm.id
     documents = tuple(replace(x, to=department) if x.form == "notice" else x for x in ticket.documents)
