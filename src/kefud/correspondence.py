@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kefud.api import Party, Site
-from kefud.compose import Composer, Plain, plain
+from kefud.compose import Composer, Plain, PlainView, plain
 from kefud.desk import decisions as d
 from kefud.desk import tokens
 from kefud.desk.discretion import contact_shown
@@ -24,7 +24,7 @@ from kefud.desk.occasions import Heard, Occasion, Opened
 from kefud.desk.reading import Unread
 from kefud.desk.ticket import Document, Task, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
-from kefud.desk.view import Profile, form_data, local, notice_view, ticket_view
+from kefud.desk.view import Profile, TicketView, form_data, local, notice_view, ticket_view
 from kefud.errors import KefudError
 from kefud.store import arrivals, letters, numbers, tickets
 from kefud.store.database import Connection
@@ -73,23 +73,23 @@ class Correspondence:
         self._site = site_view(site)
         self._plain_site = Plain(plain("", {"site": self._site})["site"])
         self._viewed: Ticket | None = None
-        self._views: dict[str, dict[str, Any]] = {}
-        self._plain_views: dict[str, Plain] = {}
+        self._views: dict[str, TicketView] = {}
+        self._plain_views: dict[str, PlainView] = {}
         self._names = {p.id: p.name for p in site.parties if p.name} | {r.id: r.name for r in site.roles if r.name}
 
     # A ticket goes to several readers in several letters: each reader's view of it is made once.
 
-    def _view(self, ticket: Ticket, profile: Profile) -> dict[str, Any]:
+    def _view(self, ticket: Ticket, profile: Profile) -> TicketView:
         if self._viewed is not ticket:
             self._viewed, self._views, self._plain_views = ticket, {}, {}
         if profile not in self._views:
             self._views[profile] = ticket_view(ticket, self.site.timezone, profile=profile, names=self._names)
         return self._views[profile]
 
-    def _plain_view(self, ticket: Ticket, profile: Profile) -> Plain:
+    def _plain_view(self, ticket: Ticket, profile: Profile) -> PlainView:
         view = self._view(ticket, profile)
         if profile not in self._plain_views:
-            self._plain_views[profile] = Plain(plain("", {"ticket": view, "site": self._plain_site})["ticket"])
+            self._plain_views[profile] = PlainView(view, self.site.timezone)
         return self._plain_views[profile]
 
     # Papers

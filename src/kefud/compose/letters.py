@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,6 +53,29 @@ class Plain(dict[str, Any]):
     """Values that went through `plain` once: one ticket's view serves all letters written of it."""
 
 
+class PlainView(Mapping[str, Any]):
+    """A view whose values go through `plain` when a template asks for them."""
+
+    def __init__(self, view: Mapping[str, Any], timezone: str) -> None:
+        self._view = view
+        self._plainer = _Plainer("", ZoneInfo(timezone))
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._known:
+            self._known[key] = self._plainer.value(key, self._view[key], 0)
+        return self._known[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._view)
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """The sandbox, quick at what letters do most: reading a key of a plain dict.
 
@@ -66,8 +89,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-_DICTS = (dict, Plain)
-_AS_THEY_ARE = frozenset({Plain, type(None), bool, int, float})
+_DICTS = (dict, Plain, PlainView)
+_AS_THEY_ARE = frozenset({Plain, PlainView, type(None), bool, int, float})
 _DICT_METHODS = frozenset(dir(dict))
 
 
@@ -169,33 +192,37 @@ class Composer:
 def plain(template: str, context: Mapping[str, Any]) -> dict[str, Any]:
     """The context as plain dicts, lists, numbers and clean text; instants become local text, long text is cut."""
     site = context.get("site")
-    zone = ZoneInfo(str(site.get("timezone") or "Asia/Shanghai")) if isinstance(site, Mapping) else ZoneInfo("Asia/Shanghai")
+    zone = str(site.get("timezone") or "Asia/Shanghai") if isinstance(site, Mapping) else "Asia/Shanghai"
+    plainer = _Plainer(template, ZoneInfo(zone))
+    return {k: plainer.value(k, v, 0) for k, v in context.items()}
 
-    def value(key: str, x: Any, depth: int) -> Any:
+
+class _Plainer:
+    """Makes values plain for one template, in one time zone."""
+
+    def __init__(self, template: str, zone: ZoneInfo) -> None:
+        self.template = template
+        self.zone = zone
+
+    def value(self, key: str, x: Any, depth: int) -> Any:
         kind = type(x)
         if kind is str:
             return clean_text(x)
         if kind in _AS_THEY_ARE or isinstance(x, (bool, int, float)):
             return x
-        if kind is dict:
-            if depth > DEEPEST:
-                raise TemplateFault(template, "", 0, f"{key} is nested too deeply")
-            return {clean_text(str(k)): value(k, v, depth + 1) for k, v in x.items()}
         if isinstance(x, str):
             return clean_text("".join(x))
         if isinstance(x, datetime):
-            return local(x, zone)
+            return local(x, self.zone)
         if isinstance(x, date):
             return local_day(x)
         if depth > DEEPEST:
-            raise TemplateFault(template, "", 0, f"{key} is nested too deeply")
+            raise TemplateFault(self.template, "", 0, f"{key} is nested too deeply")
         if isinstance(x, Mapping):
-            return {clean_text(str(k)): value(str(k), v, depth + 1) for k, v in x.items()}
+            return {clean_text(str(k)): self.value(str(k), v, depth + 1) for k, v in x.items()}
         if isinstance(x, (list, tuple, set, frozenset)):
-            return [value(key, v, depth + 1) for v in x]
-        raise TemplateFault(template, "", 0, f"{key} is a {type(x).__name__}; letters get plain data only")
-
-    return {k: value(k, v, 0) for k, v in context.items()}
+            return [self.value(key, v, depth + 1) for v in x]
+        raise TemplateFault(self.template, "", 0, f"{key} is a {type(x).__name__}; letters get plain data only")
 
 
 def clean_text(text: str) -> str:

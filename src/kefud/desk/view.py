@@ -8,7 +8,7 @@ them (S2-5.7, S3-4.3.1; RULES §9).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -58,72 +58,113 @@ _COMPOUND_SURNAMES = (
 )  # fmt: skip
 
 
+class TicketView(Mapping[str, Any]):
+    """The ticket for a template: the keys of the JSON contract, ``*_zh`` labels, local times as text ("2025年3月6日 17:00").
+
+    A letter says little of all that can be said: a value is worked out when it is first asked for.
+    """
+
+    def __init__(self, ticket: Ticket, timezone: str, profile: Profile, names: Mapping[str, str] | None) -> None:
+        self.ticket = ticket
+        self.profile = profile
+        self.zone = ZoneInfo(timezone)
+        self.name_of = _namer(names)
+        self.clean = _cleaner(ticket, profile)
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._known:
+            self._known[key] = _SAID[key](self, self.ticket)
+        return self._known[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in _SAID
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SAID)
+
+    def __len__(self) -> int:
+        return len(_SAID)
+
+
+_SAID: dict[str, Callable[[TicketView, Ticket], Any]] = {
+    "number": lambda v, t: t.number,
+    "status": lambda v, t: t.status,
+    "status_zh": lambda v, t: chinese(t.status),
+    "round": lambda v, t: t.round,
+    "kind": lambda v, t: t.kind,
+    "kind_zh": lambda v, t: chinese(t.kind),
+    "class": lambda v, t: t.ticket_class,
+    "class_zh": lambda v, t: {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}[t.ticket_class],
+    "category": lambda v, t: t.category,
+    "category_zh": lambda v, t: chinese(t.category),
+    "urgency": lambda v, t: t.urgency,
+    "urgency_zh": lambda v, t: chinese(t.urgency),
+    "important": lambda v, t: t.important,
+    "important_zh": lambda v, t: "重要" if t.important else "一般",
+    "origin": lambda v, t: t.origin,
+    "origin_zh": lambda v, t: v.name_of(t.origin),
+    "house": lambda v, t: None if v.profile == "masked" and hides_house(t) else t.house,
+    "house_zh": lambda v, t: house_text(v["house"]),
+    "subject": lambda v, t: v.clean(t.subject),
+    "summary": lambda v, t: v.clean(t.summary or t.subject),
+    "text": lambda v, t: v.clean(t.text),
+    "department": lambda v, t: t.department,
+    "department_zh": lambda v, t: v.name_of(t.department or "cs_center"),
+    "joint": lambda v, t: list(t.joint),
+    "joint_zh": lambda v, t: "、".join(map(v.name_of, t.joint)),
+    "handler": lambda v, t: t.handler,
+    "handler_zh": lambda v, t: v.name_of(t.handler or "cs_clerk"),
+    "requester": lambda v, t: _requester(t, v.profile),
+    "salutation": lambda v, t: salutation(t.requester.name) if v.profile in ("full", "owner") else "",
+    "contact": lambda v, t: _contact(v["requester"], v.profile),
+    "masked": lambda v, t: t.masked,
+    "dispute": lambda v, t: t.dispute,
+    "channel": lambda v, t: t.channel,
+    "medium": lambda v, t: t.medium,
+    "medium_zh": lambda v, t: MEDIUM_NAMES.get(t.medium, t.medium),
+    "arrivals": lambda v, t: [
+        {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": local(a.received_at, v.zone), "subject": v.clean(a.subject)}
+        for a in t.arrivals
+    ],
+    "effects": lambda v, t: list(t.effects),
+    "notify": lambda v, t: list(t.notify),
+    "deadlines": lambda v, t: {d.name: _deadline_view(d, v.zone) for d in _current_deadlines(t)},
+    "documents": lambda v, t: [
+        {"form": d.form, "form_zh": FORM_TITLES.get(d.form, d.form), "number": d.number, "path": d.path, "to_zh": v.name_of(d.to)}
+        for d in t.documents if not d.void
+    ],
+    "notice_number": lambda v, t: notice.number if (notice := t.document("notice")) else "",
+    "letters": lambda v, t: [
+        {"to": x.to, "template": x.template, "message_id": x.message_id, "status": x.status} for x in t.letters
+    ] if v.profile == "full" else [],
+    "tasks": lambda v, t: [
+        {"kind": x.kind, "role_zh": v.name_of(x.role), "due": local(x.due, v.zone), "text": v.clean(x.text),
+        "done": local(x.done_at, v.zone)}
+        for x in t.tasks
+    ] if v.profile == "full" else [],
+    "related": lambda v, t: list(t.related),
+    "fields": lambda v, t: _fields(t, v.profile, v.clean, v.zone),
+    "transfers": lambda v, t: t.transfers,
+    "rung": lambda v, t: t.rung,
+    "extension": lambda v, t: t.extension,
+    "extension_zh": lambda v, t: DOCUMENT_STATES.get(t.extension, ""),
+    "received_at": lambda v, t: local(t.started_at or t.created_at, v.zone),
+    "created_at": lambda v, t: local(t.created_at, v.zone),
+    "updated_at": lambda v, t: local(t.updated_at, v.zone),
+    "reply_by": lambda v, t: local(answer_deadline(t), v.zone),
+}  # fmt: skip
+
+
 def ticket_view(
     ticket: Ticket, timezone: str, *, profile: Profile = "full", names: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The ticket for a template: the keys of the JSON contract, ``*_zh`` labels, local times as text ("2025年3月6日 17:00").
+) -> TicketView:
+    """What a reader may see of the ticket.
 
     ``profile`` says who reads: "full" our own staff, "owner" the requester, "party" a department that may know whom it
     visits, "masked" one that may not. ``names`` gives parties and roles their configured names.
     """
-    zone = ZoneInfo(timezone)
-    name_of = _namer(names)
-    clean = _cleaner(ticket, profile)
-    house = None if profile == "masked" and hides_house(ticket) else ticket.house
-    requester = _requester(ticket, profile)
-    answer = answer_deadline(ticket)
-    notice = ticket.document("notice")
-    return {
-        "number": ticket.number,
-        "status": ticket.status, "status_zh": chinese(ticket.status),
-        "round": ticket.round,
-        "kind": ticket.kind, "kind_zh": chinese(ticket.kind),
-        "class": ticket.ticket_class, "class_zh": {"daily": "日常类", "complaint": "投诉类",
-        "repair": "维修类"}[ticket.ticket_class],
-        "category": ticket.category, "category_zh": chinese(ticket.category),
-        "urgency": ticket.urgency, "urgency_zh": chinese(ticket.urgency),
-        "important": ticket.important, "important_zh": "重要" if ticket.important else "一般",
-        "origin": ticket.origin, "origin_zh": name_of(ticket.origin),
-        "house": house, "house_zh": house_text(house),
-        "subject": clean(ticket.subject), "summary": clean(ticket.summary or ticket.subject),
-        "text": clean(ticket.text),
-        "department": ticket.department, "department_zh": name_of(ticket.department or "cs_center"),
-        "joint": list(ticket.joint), "joint_zh": "、".join(map(name_of, ticket.joint)),
-        "handler": ticket.handler, "handler_zh": name_of(ticket.handler or "cs_clerk"),
-        "requester": requester,
-        "salutation": salutation(ticket.requester.name) if profile in ("full", "owner") else "",
-        "contact": _contact(requester, profile),
-        "masked": ticket.masked, "dispute": ticket.dispute,
-        "channel": ticket.channel, "medium": ticket.medium, "medium_zh": MEDIUM_NAMES.get(ticket.medium, ticket.medium),
-        "arrivals": [
-            {"id": a.id, "channel": a.channel, "ref": a.ref, "received_at": local(a.received_at, zone),
-            "subject": clean(a.subject)}
-            for a in ticket.arrivals
-        ],
-        "effects": list(ticket.effects), "notify": list(ticket.notify),
-        "deadlines": {d.name: _deadline_view(d, zone) for d in _current_deadlines(ticket)},
-        "documents": [
-            {"form": d.form, "form_zh": FORM_TITLES.get(d.form, d.form), "number": d.number, "path": d.path,
-            "to_zh": name_of(d.to)}
-            for d in ticket.documents if not d.void
-        ],
-        "notice_number": notice.number if notice else "",
-        "letters": [
-            {"to": x.to, "template": x.template, "message_id": x.message_id, "status": x.status} for x in ticket.letters
-        ] if profile == "full" else [],
-        "tasks": [
-            {"kind": t.kind, "role_zh": name_of(t.role), "due": local(t.due, zone), "text": clean(t.text),
-            "done": local(t.done_at, zone)}
-            for t in ticket.tasks
-        ] if profile == "full" else [],
-        "related": list(ticket.related),
-        "fields": _fields(ticket, profile, clean, zone),
-        "transfers": ticket.transfers, "rung": ticket.rung,
-        "extension": ticket.extension, "extension_zh": DOCUMENT_STATES.get(ticket.extension, ""),
-        "received_at": local(ticket.started_at or ticket.created_at, zone),
-        "created_at": local(ticket.created_at, zone), "updated_at": local(ticket.updated_at, zone),
-        "reply_by": local(answer, zone),
-    }  # fmt: skip
+    return TicketView(ticket, timezone, profile, names)
 
 
 def ticket_json(ticket: Ticket, history: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
@@ -233,7 +274,7 @@ def form_data(
     *,
     names: Mapping[str, str] | None = None,
     profile: Profile = "full",
-    view: dict[str, Any] | None = None,
+    view: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the printed ``form`` says of ``ticket``. ``extra`` adds or overrides: number, at, signatures, pending, the rest.
 
@@ -292,7 +333,7 @@ def _nature(view: Mapping[str, Any]) -> str:
     return "建议" if view["kind"] == "suggestion" else "有效"
 
 
-def _notice_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _notice_form(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "to_name": view["department_zh"], "copies": [], "from_name": "客户服务中心",
         "subject": view["subject"] or view["summary"],
@@ -304,7 +345,7 @@ def _notice_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _opinion_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _opinion_form(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "received_at": view["received_at"], "medium_zh": view["medium_zh"], "confidential": view["masked"],
         "name": "匿名" if view["requester"]["anonymous"] else view["requester"]["name"], "phone": view["requester"]["phone"],
@@ -320,7 +361,7 @@ def _opinion_form(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any
     }  # fmt: skip
 
 
-def _visit_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _visit_record(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     attempts = fields.get("visit_attempts") or []
     return {
         "visit_at": attempts[-1] if isinstance(attempts, list) and attempts else "",
@@ -333,7 +374,7 @@ def _visit_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any
     }  # fmt: skip
 
 
-def _approval_request(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _approval_request(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "matter": _field(fields, "approval_matter") or view["summary"], "proposal": _field(fields, "proposal"),
         "asked_by": view["handler_zh"], "asked_at": _field(fields, "asked_at") or view["updated_at"], "due": _due(view,
@@ -344,7 +385,7 @@ def _approval_request(view: dict[str, Any], fields: dict[str, Any]) -> dict[str,
     }  # fmt: skip
 
 
-def _extension_notice(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _extension_notice(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "salutation": view["salutation"], "content": view["summary"], "old_due": _due(view, "resolve") or view["reply_by"],
         "new_due": _field(fields, "extension_until"), "reason": _field(fields, "extension_reason"),
@@ -355,7 +396,7 @@ def _extension_notice(view: dict[str, Any], fields: dict[str, Any]) -> dict[str,
     }  # fmt: skip
 
 
-def _evidence_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _evidence_record(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "liable_unit": _field(fields, "liable_unit") or view["department_zh"], "content": view["summary"],
         "agreed_at": _field(fields, "promised_at") or _due(view, "resolve"), "last_notice": view["notice_number"],
@@ -368,7 +409,7 @@ def _evidence_record(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, 
     }  # fmt: skip
 
 
-def _retention_claim(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _retention_claim(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         **_evidence_record(view, fields), "pending": True, "enclosures": [],
         **_taken(
@@ -378,14 +419,14 @@ def _retention_claim(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, 
     }  # fmt: skip
 
 
-def _drawing_order(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _drawing_order(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "transferred_at": view["updated_at"], "due": _due(view, "drawing"), "content": view["summary"],
         **_taken(fields, "reasonable", "reasons", "drawing_number", "given_at", "design", "builder", "finish_by", "acceptance"),
     }  # fmt: skip
 
 
-def _thanks_letter(view: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _thanks_letter(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     return {
         "salutation": view["salutation"], "anonymous": view["requester"]["anonymous"],
         "received_at": view["received_at"].split(" ")[0],
