@@ -92,6 +92,7 @@ class Outbox:
         self._reply_to = reply_to
         self._journal = journal
         self._settled = False
+        self._unrecorded: list[_Heard] = []
         self._down_until: datetime | None = None
         self._failures = 0
         self._burst = False
@@ -118,7 +119,8 @@ class Outbox:
         return True
 
     def _settle(self) -> None:
-        """Record what the journal knows and the store does not: a process ended, or the store refused, in between."""
+        """Record what we or the journal know and the store does not: a process ended, or the store refused, in between."""
+        self._record(())
         if self._journal is None or self._settled:
             return
         self._journal.create()
@@ -165,13 +167,16 @@ class Outbox:
 
     def _record(self, news: Sequence[_Heard]) -> bool:
         """Write down what became of letters. False where the rest of the batch had better wait (the server is away)."""
+        news = [*self._unrecorded, *news]
         if not news:
             return True
+        self._unrecorded = news  # until it is committed: what went out is not forgotten because the store is away
         accepted = [(x.sent.id, x.sent.epoch, x.sent.code, x.sent.answer, x.at) for x in news if x.sent.ok]
         with self._db.write() as tx:
             ours = letters.sent(tx, accepted)
             ours |= {x.sent.id for x in news if not x.sent.ok and self._not_sent(tx, x)}
             letters.keep_paths(tx, [paper for x in news for paper in x.sent.papers])
+        self._unrecorded = []
         reached("letter.recorded")
         return all([self._report(x, x.sent.id in ours) for x in news])
 

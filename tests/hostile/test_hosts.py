@@ -207,3 +207,41 @@ def test_of_daemons_started_at_once_on_one_store_one_stays(tmp_path: Path) -> No
                 process.communicate(timeout=40)
         assert smtp.connections == 0
         office.office.db.close()
+
+
+class Away(Silent):
+    """Takes letters while the store does not answer."""
+
+
+def test_what_went_out_while_the_store_was_away_is_recorded_later(pair: Pair) -> None:
+    """Neither sent again, nor left as if it were still under way."""
+    from kefud.errors import Busy
+
+    pair.receive(1)
+    run_until_idle(pair.desks(pair.first))
+    usual, refused = letters.sent, []
+
+    def away(*args: Any) -> Any:
+        if len(refused) < 2:
+            refused.append(True)
+            raise Busy("database connection lost")
+        return usual(*args)
+
+    sends = Away(lambda: None)
+    box = outbox(pair, pair.first, sends)
+    letters.sent = away  # type: ignore[assignment]
+    try:
+        with pytest.raises(Busy):
+            box.step()
+        pair.station.pass_time(minutes=2)
+        run_until_idle([box])
+    finally:
+        letters.sent = usual
+    assert len(sends.sent) == len(set(sends.sent)) and len(refused) == 2
+    assert {x["status"] for x in pair.station.letters if x["transport"] == "mail"} == {"sent"}
+
+
+def test_a_host_that_freezes_in_a_transaction_holds_up_nobody_for_long(pair: Pair) -> None:
+    with pair.first.db.write() as tx:
+        [seconds] = tx.exec_driver_sql("show idle_in_transaction_session_timeout").one()
+    assert seconds == "20s", "less than the lease of a minute"

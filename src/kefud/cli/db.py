@@ -10,7 +10,7 @@ import click
 from kefud.cli.common import as_json, loaded, progress, show
 from kefud.errors import KefudError, Usage
 from kefud.store import schema
-from kefud.store.backup import back_up
+from kefud.store.backup import back_up, hold_letters
 from kefud.store.database import Database
 from kefud.store.invariants import CHECKS, violations
 from kefud.store.personal import rotate
@@ -64,6 +64,14 @@ def backup(ctx: click.Context, target: str) -> None:
     count = back_up(database, Path(found.spool), Path(target))
     database.close()
     click.echo(f"backed up to {target}: database and {count} files", err=True)
+
+
+@db.command()
+@click.pass_context
+def restored(ctx: click.Context) -> None:
+    """After pg_restore: hold the letters that waited when the dump was made; they may have gone out since."""
+    count = hold_letters(Database(loaded(ctx).database))
+    click.echo(f"{count} letters are held; see `kefud outbox list`", err=True)
 
 
 @db.command("rotate-keys")

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from kefud.errors import KefudError
+from kefud.store import letters
 from kefud.store.database import Database
 
 
@@ -16,6 +17,7 @@ def back_up(db: Database, spool: Path, target: Path, *, files: bool = True) -> i
     """Copy database and originals to ``target``; returns how many files were copied.
 
     The database is copied first: every original it names was durable before, so the copy is never ahead of its files.
+    Letters that wait are held in the copy: this store will send them, and whoever carries on with the copy must not.
     """
     if not files:
         _copy_sqlite(db, target)
@@ -23,9 +25,18 @@ def back_up(db: Database, spool: Path, target: Path, *, files: bool = True) -> i
     target.mkdir(parents=True, mode=0o700)
     if db.sqlite:
         _copy_sqlite(db, target / "kefud.db")
+        hold_letters(Database(f"sqlite:///{target}/kefud.db"))
     else:
         _dump_postgres(db, target / "kefud.dump")
     return _copy_files(spool / "blobs", target / "blobs")
+
+
+def hold_letters(copy: Database) -> int:
+    """In a store that was restored: hold what waited when the backup was made. It may have gone out since."""
+    with copy.write() as tx:
+        count = letters.hold_all(tx, "恢复自备份:备份之后可能已经发出,请核对后放行")
+    copy.close()
+    return count
 
 
 def _copy_sqlite(db: Database, target: Path) -> None:

@@ -51,7 +51,9 @@ class Database:
 
     def _open(self) -> Engine:
         if not self.sqlite:
-            return create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+            shared = create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+            event.listen(shared, "begin", _begin_shared)
+            return shared
         assert self.path is not None
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(
@@ -101,6 +103,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("immediate")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _begin_shared(connection: Connection) -> None:
+    """A host that freezes in the middle of a transaction must not hold up the others: its locks end before its lease."""
+    if connection.get_execution_options().get("immediate"):
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '20s'")
 
 
 _PASSING = (

@@ -210,6 +210,12 @@ def change(tx: Connection, id: int, action: str, now: datetime) -> bool:
     return done.rowcount == 1
 
 
+def hold_all(tx: Connection, why: str) -> int:
+    """Hold every letter that waits or is under way; returns how many there were."""
+    waiting = LetterRow.status.in_(("pending", "leased"))
+    return tx.execute(update(LetterRow).where(waiting).values(status="held", hold=why, lease_until=None)).rowcount
+
+
 def release_held(tx: Connection, ticket: int, now: datetime) -> int:
     """Let every held letter of a ticket go; returns how many there were."""
     held = (LetterRow.ticket == ticket, LetterRow.status == "held")
