@@ -111,7 +111,9 @@ class Nursery:
         theirs.set_inheritable(True)
         command = [sys.executable, "-P", "-c", _NURSERY, str(theirs.fileno()), *self._preload]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, env=environment
+        )  # what plugins print is no output of ours
         theirs.close()
         self._control = ours
         return ours

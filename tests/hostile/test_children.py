@@ -19,8 +19,9 @@ from hostile.test_plugins import RULES, bad_rule
 from line.office import mail
 from servers.scripted_smtp import ScriptedSmtp
 
+from kefud.errors import Busy
 from kefud.supervision import Breaker, Judge
-from kefud.workers import Nursery, Worker, WorkerDied
+from kefud.workers import Asker, Nursery, Worker, WorkerDied, asks
 
 LEAK = "厨房水龙头坏了,一直滴水,请派人来修。"
 
@@ -50,6 +51,13 @@ class Served:
             found.append(pid)
         return found
 
+    @asks
+    def ask(self, asker: Asker, count: int) -> int:
+        return sum(bool(asker.ask("well?")) for _ in range(count))
+
+    def say(self) -> None:
+        print("a plugin speaks where it should not", flush=True)
+
     def hang(self) -> None:
         while True:
             pass
@@ -60,7 +68,7 @@ def served() -> Served:
 
 
 @pytest.fixture
-def nursery(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
+def nursery() -> Iterator[Nursery]:
     nursery = Nursery(("json",))
     yield nursery
     nursery.close()
@@ -97,6 +105,32 @@ def test_children_outlive_the_thread_that_asked_for_them(nursery: Nursery) -> No
     time.sleep(0.3)
     assert child.call("pid", timeout=20) == first[0]
     child.stop()
+
+
+def test_a_question_that_is_not_answered_ends_the_child_that_asked(nursery: Nursery) -> None:
+    """Else it would take the next call for the answer: a transport would go on with letters that were given back."""
+    child = worker(nursery)
+    first = child.call("pid", timeout=20)
+
+    def refuses(what: str, args: object) -> bool:
+        raise Busy("the database is away")
+
+    with pytest.raises(Busy):
+        child.call("ask", 3, timeout=20, asked=refuses)
+    assert child.call("ask", 3, timeout=20, asked=lambda *_: True) == 3
+    assert child.call("pid", timeout=20) != first
+    child.stop()
+
+
+def test_what_a_plugin_prints_stands_in_no_output_of_ours(capfd: pytest.CaptureFixture[str]) -> None:
+    """`kefud run --once --json` prints one document, whatever plugins say."""
+    nursery = Nursery(("json",))
+    child = worker(nursery)
+    child.call("say", timeout=20)
+    child.stop()
+    nursery.close()
+    said = capfd.readouterr()
+    assert said.out == "" and "a plugin speaks" in said.err
 
 
 def test_what_a_child_forked_ends_with_it(nursery: Nursery) -> None:

@@ -57,9 +57,13 @@ ZOO = {
     "closes every descriptor": "os.closerange(0, 256)\nreturn []",
     "prints a lot": "print('x' * (8 << 20), file=sys.stderr)\nreturn []",
     "threads": "for _ in range(50): threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\nreturn []",
+    "forks and leaves them": "for _ in range(20):\n    if os.fork() == 0:\n        while True: signal.pause()\nreturn []",
+    "prints to standard output": "print('{\"no\": \"document\"}' * 1000, flush=True)\nreturn []",
     "recursion": "def f(): return f()\nf()",
 }  # fmt: skip
-GENTLE = ("forks", "deletes what it stands on", "prints a lot", "threads")
+GENTLE = (
+    "forks", "deletes what it stands on", "prints a lot", "threads", "forks and leaves them", "prints to standard output",
+)  # fmt: skip
 """They do no harm that anybody could see: the ticket is made and nothing need be switched off."""
 QUICK = (
     "raises", "raises nothing known", "sys.exit", "junk instead of decisions", "decisions for ever", "a huge field",

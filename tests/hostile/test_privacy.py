@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import signal
 import subprocess
 import zipfile
 from datetime import timedelta
@@ -223,6 +224,42 @@ def test_canaries_stand_in_no_log_no_argument_no_environment(tmp_path: Path) -> 
     for line in log.splitlines():
         assert line.startswith(b"left undone") or json.loads(line)
     office.office.db.close()
+
+
+def test_no_process_shows_a_secret_or_leaves_one_when_it_crashes(tmp_path: Path) -> None:
+    """S21: arguments, environments and files of every process while logging in fails; then the interpreter crashes."""
+    import psutil
+    from hostile.test_children import end, eventually
+    from servers.scripted_smtp import ScriptedSmtp
+
+    with ScriptedSmtp(password="other", can=("AUTH PLAIN LOGIN",)) as smtp:
+        office = Station(tmp_path, smtp=smtp)
+        (tmp_path / "secret").write_text(SECRET)
+        (tmp_path / "secret").chmod(0o600)
+        text = office.path.read_text("utf-8")
+        text = text.replace('plugin = "smtp"', 'plugin = "smtp"\nusername = "kefu"\npassword = { file = "secret" }')
+        office.path.write_text(text, "utf-8")
+        office.put(mail("5号楼1单元201,厨房漏水。", sender=EMAIL, name=NAME))
+        log = (tmp_path / "log").open("wb")
+        daemon = psutil.Popen(kefud(office.path, "run"), env=environment(), stderr=log, cwd=tmp_path)
+        try:
+            eventually(lambda: smtp.connections >= 1 and b"not-sent" in (tmp_path / "log").read_bytes(), 40)
+            family = [daemon, *daemon.children(recursive=True)]
+            shown = [Path(f"/proc/{p.pid}/{name}").read_bytes() for p in family for name in ("environ", "cmdline")]
+            assert len(shown) >= 6 and not any(SECRET.encode() in data for data in shown)
+            limits = [Path(f"/proc/{p.pid}/limits").read_text() for p in family[2:]]
+            assert all(re.search(r"Max core file size\s+0\s+0", text) for text in limits), "a crash leaves no memory behind"
+            family[-1].send_signal(signal.SIGSEGV)
+            daemon.terminate()
+            daemon.wait(40)
+        finally:
+            end(daemon)
+            log.close()
+        kept = [f for f in tmp_path.rglob("*") if f.is_file() and f.name != "secret"]
+        coded = base64.b64encode(f"\0kefu\0{SECRET}".encode())
+        assert [f.name for f in kept if SECRET.encode() in f.read_bytes() or coded in f.read_bytes()] == []
+        assert not [f for f in kept if "core" in f.name]
+        office.office.db.close()
 
 
 def test_daemon_code_never_sleeps_and_asks_no_clock_in_rules() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hostile.poison import GOOD_PAPER
 from hostile.station import Station, environment, kefud
+from hostile.test_children import kill_one_after_the_other
 from servers.scripted_smtp import ScriptedSmtp
 from torture.crash import RUDE, Crashes, count
 
@@ -71,6 +72,11 @@ def test_killed_at_random_under_load(crashes: Crashes) -> None:
     crashes.settle()
     crashes.calls += 1  # the paper
     crashes.check(repeats=crashes.kills)
+
+
+def test_one_process_after_the_other_is_killed_while_the_daemon_runs(tmp_path: Path) -> None:
+    """Nursery, reading room, channel host, transport: the daemon makes them anew, and no rule loses its say."""
+    kill_one_after_the_other(tmp_path, count(200))
 
 
 def children(pid: int) -> list[int]:
