@@ -23,7 +23,7 @@ WRONGS = ("environment", "safety", "attitude", "sales_service", "design")
 """Categories in which telling what is the case is already blaming."""
 THINGS = ("house_quality", "facility")
 """Categories in which telling of a thing, and asking nothing, reports that it is not as it should be."""
-SHARE, MOST, FLOOR = 0.3, 16.0, -2.5
+SHARE, MOST, FLOOR = 0.3, 24.0, -2.5
 """What the words of a category count for beside examples, up to which sum, and how much examples speak against it at most."""
 OWN, SAID, LOUD = 0.7, 0.6, 8.0
 """What the verdict of the words on the kind counts for: by itself, for each unit of their weight, up to which weight."""
@@ -245,6 +245,7 @@ class _Weighing:
         if scores.get("sales_policy", 0.0) >= 9 and "sales_service" in scores:
             scores["sales_service"] *= 0.5
         if scores.get("attitude", 0.0) >= 6 and found.scores["complaint"] >= 4 and self._blamed():
+            scores["attitude"] += 4.0
             for errand in ERRANDS:
                 if errand in scores:
                     scores[errand] *= 0.5

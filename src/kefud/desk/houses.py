@@ -30,22 +30,26 @@ class HouseMention:
 
 _DIGIT = "零〇○一二两三四五六七八九"
 _COUNT = rf"(?:[0-9]{{1,3}}|[{_DIGIT}十廿百]{{1,5}})"
-_ROOM = rf"(?:[0-9]{{3,4}}|[{_DIGIT}]{{3,4}}|[一二三四五六七八九]千?[{_DIGIT}百十]{{2,6}})"
-_GAP = r"[ ,的]{0,2}"
+_FLOORED = r"[二三四五]?十[一二三四五六七八九]?[零〇○0][一二三四五六七八九]"
+_ROOM = rf"(?:[0-9]{{3,4}}|{_FLOORED}|[{_DIGIT}]{{3,4}}|[一二三四五六七八九]千?[{_DIGIT}百十]{{2,6}})"
+_GAP = r"[ ,的第]{0,2}"
 _ROOM_END = r"(?:室|房(?!屋)|号(?!楼)|户)?(?![0-9]|[-/.:][0-9]|[年元块米平㎡万天次个人吨度%]|多[元块米平]|mm|cm|kg)"
-_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣", "-") | {"\u00a0": " ", "\u3000": " ", "\t": " "})
+_HYPHENS = str.maketrans(
+    dict.fromkeys("‐‑‒–—―−﹣", "-") | {"\u00a0": " ", "\u3000": " ", "\t": " "}
+    | dict(zip("壹贰叁肆伍陆柒捌玖拾", "一二三四五六七八九十", strict=True))
+)  # fmt: skip
 
 _SPOKEN = re.compile(
     rf"(?<![0-9a-z{_DIGIT}十廿百月./-])(?P<building>[a-z]?{_COUNT}|[a-z])"
     rf"(?: ?(?P<word>号楼|号院?|楼|栋|幢|座|#楼?|#)(?!线|车))"
-    rf"(?:{_GAP}(?:-?(?P<unit>{_COUNT}) ?(?:单元|门(?![口禁卡])|#)"
+    rf"(?:{_GAP}(?:-?(?P<unit>{_COUNT}) ?(?:单元|单(?=[0-9{_DIGIT}]{{3}})|门洞?(?![口禁卡])|#)"
     rf"|-?(?P<bare_unit>[0-9]{{1,2}})(?=-[0-9]{{3,4}}(?![0-9])))"
     rf"(?:{_GAP}(?P<floor>{_COUNT})(?:层|楼))?)?"
     rf"(?:{_GAP}-?(?P<room>{_ROOM}){_ROOM_END})?"
 )
 _SHORT = re.compile(
-    r"(?<![0-9a-z_./-])(?<![0-9]:)#?(?P<building>[0-9]{1,3}|[a-z][0-9]?)#? ?- ?(?P<unit>[0-9]{1,2})"
-    rf" ?- ?(?P<room>[0-9]{{3,4}}){_ROOM_END}(?![a-z_-])"
+    r"(?<![0-9a-z_./-])(?<![0-9]:)#?(?P<building>[0-9]{1,3}|[a-z][0-9]?)#? ?(?P<mark>[-/.]) ?(?P<unit>[0-9]{1,2})"
+    rf" ?(?P=mark) ?(?P<room>[0-9]{{3,4}}){_ROOM_END}(?![a-z_-])"
 )
 _PAIR = re.compile(
     r"(?<![0-9a-z_./-])(?<![0-9]:)(?P<building>[0-9]{1,2}|[a-z][0-9]?)-(?P<room>[0-9]{3,4})(?P<word>[室房])?"
@@ -134,6 +138,7 @@ def _read_short(match: re.Match[str], registry: Registry | None) -> tuple[str, b
         return None
     house = f"{building}-{unit}-{room}"
     like_a_date = building.isdigit() and int(building) <= 31 and unit <= 12 and 1950 <= room < 2050
+    like_a_date = like_a_date or match["mark"] != "-"  # 3/2/501 and 3.2.501 are houses only where there is one
     return (house, True) if not like_a_date or _knows(registry, house) else None
 
 
@@ -179,6 +184,8 @@ def _building(text: str) -> str:
 
 
 def _value(text: str | None) -> int:
+    if text and re.fullmatch(_FLOORED, text):
+        return (number(text[:-2]) or 0) * 100 + (number(text[-1]) or 0)  # 十六零一 is the first on the sixteenth floor
     return (number(text) or 0) if text else 0
 
 
