@@ -6,6 +6,7 @@ back, an order of a person. The rules are asked in a child process; what they de
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class Judges(Protocol):
 
 WAVE = 25
 """Deadlines followed in one transaction; between two waves others get their turn."""
+NOTICE = re.compile(r"客联〔[0-9]{4}〕[0-9]{3,6}号")
 WAITED = timedelta(days=60)
 """How long before the term for duplicates a matter may be that its household still asks about."""
 
@@ -211,7 +213,7 @@ class Casework:
         bounce = reading.message.bounce
         assert bounce is not None
         known = (letters.by_message_id(tx, message_id) for message_id in bounce.message_ids)
-        for letter in (*known, self._by_return_path(tx, reading.message)):
+        for letter in (*known, self._by_return_path(tx, reading.message), self._by_notice(tx, reading.message)):
             if letter is None or letter["ticket"] is None or letter["status"] != "sent":
                 continue
             ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
@@ -227,6 +229,17 @@ class Casework:
         keyed = tokens.verified(self._token_keys(), (), addresses)
         lost = message.bounce.recipients if message.bounce else ()
         return next((x for t in keyed for address in lost if (x := letters.last_to(tx, t.ticket, address))), None)
+
+    def _by_notice(self, tx: Connection, message: Message) -> dict[str, Any] | None:
+        """The notice whose number a report without any Message-ID names; only where no stranger can write (S04)."""
+        named = NOTICE.search(f"{message.subject}\n{message.text[:4000]}") if self.trust_internal else None
+        key = ("notice", named[0]) if named else None
+        document = letters.documents_numbered(tx, [key]).get(key) if key else None
+        if document is None:
+            return None
+        sent = [x for x in tickets.load(tx, [document["ticket"]])[document["ticket"]].letters if x.status == "sent"]
+        rows = (letters.by_message_id(tx, x.message_id) for x in reversed(sent))
+        return next((r for r in rows if r and any(tuple(d) == key for d in r["documents"])), None)
 
     def _transcribed(self, reading: Reading) -> str | None:
         """The answer to a mail that showed a scan is the scan's text, if it comes from one of our roles."""
