@@ -6,11 +6,15 @@ import hashlib
 import json
 import logging
 import sys
+import threading
 import time
-from typing import Any
+from contextlib import suppress
+from queue import Full, Queue
+from typing import Any, TextIO
 
 _logger = logging.getLogger("kefud")
 LONGEST = 512
+MOST_WAITING = 5000
 
 
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
@@ -54,9 +58,48 @@ class _Human(logging.Formatter):
         return f"{at} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
 
 
-def set_up(style: str, *, verbose: bool = False) -> None:
-    """Write events to standard error as "json" or for a "human"."""
-    handler = logging.StreamHandler(sys.stderr)
+class _Unhurried(logging.Handler):
+    """Writes in a thread of its own, so that work goes on where nobody reads; what does not fit is counted and said."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__()
+        self._out = out
+        self._lines: Queue[str] = Queue(MOST_WAITING)
+        self._lost = 0
+        threading.Thread(target=self._write, daemon=True, name="log").start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.put_nowait(self.format(record))
+        except Full:
+            self._lost += 1
+
+    def flush(self) -> None:
+        """At the end: what waits, if it goes out within two seconds."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, 2.0)
+
+    def _write(self) -> None:
+        while True:
+            line = self._lines.get()
+            lost, self._lost = self._lost, 0
+            if lost:
+                line += "\n" + self.format(_record("log-lines-lost", lines=lost))
+            with suppress(OSError, ValueError):
+                self._out.write(line + "\n")
+                self._out.flush()
+            self._lines.task_done()
+
+
+def _record(name: str, **fields: Any) -> logging.LogRecord:
+    record = logging.LogRecord(_logger.name, logging.WARNING, "", 0, name, (), None)
+    record.fields = fields
+    return record
+
+
+def set_up(style: str, *, verbose: bool = False, unhurried: bool = False) -> None:
+    """Write events to standard error as "json" or for a "human". ``unhurried``: nobody waits for them to be written."""
+    handler: logging.Handler = _Unhurried(sys.stderr) if unhurried else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Human())
     _logger.handlers[:] = [handler]
     _logger.propagate = False

@@ -21,7 +21,7 @@ from kefud.wiring import Office
 def run(ctx: click.Context, once: bool, as_json: bool) -> None:
     """The daemon, in the foreground; SIGTERM ends it cleanly, SIGHUP reloads."""
     found = loaded(ctx)
-    log.set_up(found.config.service.log, verbose=ctx.find_root().obj["verbose"])
+    log.set_up(found.config.service.log, verbose=ctx.find_root().obj["verbose"], unhurried=not once)
     if once:
         with Office(found) as office:
             undone = office.run_once()
