@@ -19,6 +19,9 @@ from kefud.store import arrivals, blobs, letters
 from kefud.store.database import Database
 
 BATCH = 25
+LARGEST_BATCH = 100
+QUICK = timedelta(seconds=1)
+"""A batch that took no longer is followed by one twice as large: an urgent letter never waits long behind it."""
 LEASE_SECONDS = 900.0
 RETRY_MINUTES = (1, 5, 15, 60, 120, 240)
 GIVE_UP = timedelta(days=5)
@@ -92,6 +95,7 @@ class Outbox:
         self._reply_to = reply_to
         self._journal = journal
         self._settled = False
+        self._most = BATCH
         self._unrecorded: list[_Heard] = []
         self._down_until: datetime | None = None
         self._failures = 0
@@ -107,7 +111,7 @@ class Outbox:
         leased: list[letters.Leased] = []
         with self._db.write() as tx:
             for medium in self._media:
-                leased += letters.lease(tx, self._owner, now, until=until, most=BATCH, transport=medium)
+                leased += letters.lease(tx, self._owner, now, until=until, most=self._most, transport=medium)
             batch = self._dispatches(tx, leased)
         if not leased:
             self._end_of_burst()
@@ -115,6 +119,7 @@ class Outbox:
         self._burst = True
         reached("letter.leased")
         self._send(_Batch(leased), batch, now)
+        self._most = min(2 * self._most, LARGEST_BATCH) if self._clock() - now <= QUICK else BATCH
         self._wake()
         return True
 
@@ -171,7 +176,10 @@ class Outbox:
         if not news:
             return True
         self._unrecorded = news  # until it is committed: what went out is not forgotten because the store is away
-        accepted = [(x.sent.id, x.sent.epoch, x.sent.code, x.sent.answer, x.at) for x in news if x.sent.ok]
+        accepted = [
+            letters.Accepted(x.sent.id, x.sent.epoch, x.sent.code, x.sent.answer, x.at, told=x.leased is not None and quiet(x.leased))
+            for x in news if x.sent.ok
+        ]  # fmt: skip
         with self._db.write() as tx:
             ours = letters.sent(tx, accepted)
             ours |= {x.sent.id for x in news if not x.sent.ok and self._not_sent(tx, x)}
@@ -252,6 +260,11 @@ class Outbox:
         for _, sha, name, media_type in _of_kind(row, "blob"):
             files.append((name, media_type, blobs.fetch(tx, sha, self._spool / "blobs")))
         return files
+
+
+def quiet(leased: letters.Leased) -> bool:
+    """A letter of which its ticket need not hear that it went out: it encloses no paper and keeps no promise."""
+    return not leased.row["documents"] and not leased.row["meets"]
 
 
 def _of_kind(row: dict[str, Any], kind: str) -> list[list[Any]]:

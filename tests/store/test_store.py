@@ -149,8 +149,8 @@ def test_a_letter_is_leased_by_one_and_fenced_from_the_other(db: Database) -> No
     with db.write() as tx:
         [second] = letters.lease(tx, "b", late, until=late, most=5, transport="mail")
     with db.write() as tx:
-        assert letters.sent(tx, [(first.id, first.epoch, 250, "ok", late)]) == set()
-        assert letters.sent(tx, [(second.id, second.epoch, 250, "ok", late)]) == {second.id}
+        assert letters.sent(tx, [letters.Accepted(first.id, first.epoch, 250, "ok", late)]) == set()
+        assert letters.sent(tx, [letters.Accepted(second.id, second.epoch, 250, "ok", late)]) == {second.id}
 
 
 def letter_row(ticket: int) -> dict[str, object]:

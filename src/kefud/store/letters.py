@@ -72,20 +72,33 @@ _LEASED = (
 )
 
 
-def sent(tx: Connection, results: Sequence[tuple[int, int, int | None, str, datetime]]) -> set[int]:
-    """Record accepted letters (id, epoch, code, answer, when). Returns the ids that were ours; the others are fenced off.
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A letter that the receiving side took: its answer, and when. ``told``: the ticket need not hear of it."""
+
+    id: int
+    epoch: int
+    code: int | None
+    answer: str
+    at: datetime
+    told: bool = False
+
+
+def sent(tx: Connection, results: Sequence[Accepted]) -> set[int]:
+    """Record accepted letters. Returns the ids that were ours; the others are fenced off.
 
     Recording one twice changes nothing. One that was given back or taken over meanwhile, and not leased again, is still ours.
     """
     if not results:
         return set()
-    rows = tx.execute(_OF_EPOCHS, {"ids": [id for id, *_ in results]})
-    epochs = {id: epoch for id, epoch in rows}
-    ours = [x for x in results if epochs.get(x[0]) == x[1]]
+    epochs = {r.id: r.epoch for r in tx.execute(_OF_EPOCHS, {"ids": [x.id for x in results]})}
+    ours = [x for x in results if epochs.get(x.id) == x.epoch]
     if ours:
-        tx.execute(_SENT, [{"its_id": i, "last_code": c, "last_answer": a[:500], "sent_at": at} for i, _, c, a, at in ours])
-        tx.execute(_INSERT_ATTEMPT, [{"letter": i, "at": at, "code": c, "answer": a[:500]} for i, _, c, a, at in ours])
-    return {x[0] for x in ours}
+        tx.execute(_SENT, [
+            {"its_id": x.id, "last_code": x.code, "last_answer": x.answer[:500], "sent_at": x.at, "told": x.told} for x in ours
+        ])  # fmt: skip
+        tx.execute(_INSERT_ATTEMPT, [{"letter": x.id, "at": x.at, "code": x.code, "answer": x.answer[:500]} for x in ours])
+    return {x.id for x in ours}
 
 
 _UNSETTLED = words("leased", "pending", "held")
@@ -97,7 +110,7 @@ _OF_EPOCHS = (
 _SENT = (
     update(table_of(LetterRow))
     .where(LetterRow.id == bindparam("its_id"))
-    .values(status="sent", lease_until=None, told=False)
+    .values(status="sent", lease_until=None)
 )
 _INSERT_ATTEMPT = insert(table_of(AttemptRow))
 
