@@ -54,6 +54,8 @@ ADVERTISING = 6.0
 
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
+_ANSWERED = re.compile(r"(?<=.{4})[,，。.;；\s](?:已经?|当场|现场)?(?:答复?|回复|处理|(?:处理)?结果|坐席|座席|客服|前台)[:：]")
+"""Where an agent's note of a call goes on with what we said."""
 _SENTENCE = re.compile(r"[^。!?;\n]+[。!?;]?")
 _MARKS = " ,，、"
 _DIGITS = re.compile(r"[0-9０-９]{3}")
@@ -531,6 +533,9 @@ def _words(message: Message) -> tuple[str, str]:
     text = message.text or call.content
     if call.result and call.content and text.rstrip().endswith(call.result.strip()):
         text = text.rstrip()[: -len(call.result.strip())]
+    ours = _ANSWERED.search(text)
+    if ours and not call.result:
+        return text[: ours.start()], text[ours.end() :]
     return text, call.result
 
 

@@ -344,3 +344,10 @@ def test_advertising_makes_no_ticket(rule: Sorting, text: str) -> None:
 )
 def test_who_speaks_of_advertising_is_heard(rule: Sorting, text: str) -> None:
     assert "Ignore" not in [type(d).__name__ for d in rule.judge(Ticket(), Arrived(AT, mail(text)))]
+
+
+@pytest.mark.parametrize("answer", ["答复:不知道,让他问市政", "客服:已解释,业主对推诿不满", "处理结果:没办法,请其投诉12345"])
+def test_what_an_agent_noted_as_our_answer_is_not_the_callers_matter(rule: Sorting, answer: str) -> None:
+    note = f"业主问北门外修路要修到几月,什么时候恢复通车。{answer}"
+    [sorted_] = [d for d in rule.judge(Ticket(), Arrived(AT, call(note))) if isinstance(d, Classify)]
+    assert sorted_.kind == "consultation" and not sorted_.important
