@@ -87,6 +87,7 @@ class Casework:
         self.answered: Callable[[Reading], str] = lambda reading: ""
         """Takes a mail that answers a letter of no ticket (a digest); why it needs none, "" where it is no such answer."""
         self._transcripts: list[tuple[int, str]] = []
+        self._similar: dict[str, tuple[Any, ...]] = {}
         self._letters = Correspondence(
             site, composer, keys=self._token_keys, nonce=nonce, can_print=can_print
         )
@@ -119,12 +120,14 @@ class Casework:
         now = self.clock()
         cases: list[_Case] = []
         settled: list[tuple[int, str, dict[str, Any]]] = []
+        self._similar = {}
         with self.db.read() as tx:
+            twins = arrivals.earlier_twins(tx, {x.id: x.message.digest for x in wave if isinstance(x, Reading)})
             for reading in wave:
                 if isinstance(reading, Unread):
                     settled.append((reading.id, "shelved", _shelf_values(reading)))
                     continue
-                found = self._cases(tx, reading, now)
+                found = self._cases(tx, reading, now, twins.get(reading.id))
                 if isinstance(found, str):
                     settled.append((reading.id, "ignored", {"reason": found, **_marks(reading, "ignore")}))
                 else:
@@ -166,14 +169,14 @@ class Casework:
         waiting = arrivals.lock_waiting(tx, [reading.id for reading in wave])
         gone = [reading.id for reading in wave if reading.id not in waiting]
         if not self.db.sqlite:
-            found = {c.reading.id: c.reading.message for c in cases}
-            gone += [id for id, m in found.items() if arrivals.earlier_twin(tx, id, m.digest, m.message_id)]
+            gone += arrivals.earlier_twins(tx, {c.reading.id: c.reading.message.digest for c in cases})
         if gone:
             raise Stale(f"filed by another host meanwhile: arrivals {gone}")
 
     def _save_cases(self, ledger: Ledger, final: Sequence[tuple[_Case, Outcome]], now: datetime) -> None:
         made: dict[int, list[Ticket]] = {}
         last = {case.reading.id: index for index, (case, _) in enumerate(final)}
+        filed: dict[int, dict[str, Any]] = {}
         for index, (case, outcome) in enumerate(final):
             reading = case.reading
             if (shelve := _first(outcome, d.Shelve)) or (ignore := _first(outcome, d.Ignore)):
@@ -185,12 +188,12 @@ class Casework:
             made.setdefault(reading.id, []).append(ticket)
             ledger.link(reading.id, ticket.id)
             if index == last[reading.id]:
-                arrivals.settle(ledger.tx, reading.id, "filed", **_marks(reading, case.disposition))
+                filed[reading.id] = _marks(reading, case.disposition)
+        arrivals.settle_alike(ledger.tx, filed, "filed")
 
-    def _cases(self, tx: Connection, reading: Reading, now: datetime) -> list[_Case] | str:
+    def _cases(self, tx: Connection, reading: Reading, now: datetime, twin: int | None) -> list[_Case] | str:
         """The cases of an arrival, or why it needs none."""
         message = reading.message
-        twin = arrivals.earlier_twin(tx, reading.id, message.digest, message.message_id)
         if twin is not None:
             return f"the same message is filed already as arrival {twin}"
         if message.bounce is not None:
@@ -367,7 +370,7 @@ class Casework:
             occasion = Opened(
                 now, matter.message, reading.channel,
                 related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since - WAITED),
-                similar=tickets.of_category(tx, category=ticket.category, since=since),
+                similar=self._similar_to(tx, ticket.category, since),
                 part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
             )  # fmt: skip
             given = (*(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge))), *claims)
@@ -390,6 +393,12 @@ class Casework:
             fields.setdefault("reply_to", reading.message.sender.email)
         fields["verified_sender"] = self._known(reading)
         return matter.ticket.changed(channel=reading.channel, fields=fields)
+
+    def _similar_to(self, tx: Connection, category: str, since: datetime) -> tuple[Any, ...]:
+        """Looked up once for a wave: the same tuple for many cases is passed to the rules once."""
+        if category not in self._similar:
+            self._similar[category] = tickets.of_category(tx, category=category, since=since)
+        return self._similar[category]
 
     def _known(self, reading: Reading) -> bool:
         """Whether the sender's own words may be shown to the sender's address: a registered or vouched-for one (S06)."""

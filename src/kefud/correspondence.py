@@ -72,6 +72,7 @@ class Correspondence:
         self._domain = site.outgoing.address.rpartition("@")[2] or "localhost"
         self._site = site_view(site)
         self._plain_site = Plain(plain("", {"site": self._site})["site"])
+        self._answers_of: tuple[Connection, letters.Answers] | None = None
         self._viewed: Ticket | None = None
         self._views: dict[str, TicketView] = {}
         self._plain_views: dict[str, PlainView] = {}
@@ -206,18 +207,25 @@ class Correspondence:
         who write, so that all are answered after an outage, but not beyond tenfold.
         """
         limits = self.site.limits
-        hour = now - timedelta(hours=1)
-        if letters.answers_to(tx, address, hour) >= limits.letters_per_recipient_hour:
+        answers = self._answers(tx, now)
+        in_hour, in_day = answers.to(address)
+        if in_hour >= limits.letters_per_recipient_hour:
             return f"同一收件人一小时内自动回复已达{limits.letters_per_recipient_hour}封"
-        if letters.answers_to(tx, address, now - timedelta(days=1)) >= limits.letters_per_recipient_day:
+        if in_day >= limits.letters_per_recipient_day:
             return f"同一收件人一天内自动回复已达{limits.letters_per_recipient_day}封"
         if known or self.site.party_of(address) or self.site.houses_by_contact(address):
             return ""
-        count, addresses = letters.answers_since(tx, hour)
+        count, addresses = answers.in_an_hour()
         most = max(limits.letters_per_hour, limits.letters_per_recipient_hour * addresses)
         if count >= min(most, 10 * limits.letters_per_hour):
             return f"一小时内自动回复已达{count}封"
         return ""
+
+    def _answers(self, tx: Connection, now: datetime) -> letters.Answers:
+        """The automatic answers so far, looked up once for a transaction and kept along with what it writes."""
+        if self._answers_of is None or self._answers_of[0] is not tx:
+            self._answers_of = tx, letters.Answers(tx, now)
+        return self._answers_of[1]
 
     def _cap_of_ticket(self, tx: Connection, ticket: Ticket, address: str, now: datetime) -> str:
         """The same for those who are proven to be our departments and staff: they write about many tickets a day."""
@@ -225,7 +233,7 @@ class Correspondence:
         if not address:
             return ""
         for span, most in ((1, limits.letters_per_recipient_hour), (24, limits.letters_per_recipient_day)):
-            if letters.answers_to(tx, address, now - timedelta(hours=span), ticket.id) >= most:
+            if letters.answers_about(tx, ticket.id, address, now - timedelta(hours=span)) >= most:
                 return f"本工单{span}小时内给同一收件人的自动回复已达{most}封"
         return ""
 
@@ -325,6 +333,8 @@ class Correspondence:
                 "told": True,
             }
         )  # fmt: skip
+        if automatic == "auto-replied" and recipient.address and not (hold or blocked):
+            self._answers(ledger.tx, now).note(recipient.address)
         if blocked and template != "reports/held":
             self._post(
                 ledger, ticket, self._recipient(ticket, "cs_manager", now), "reports/held",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -110,8 +110,8 @@ _LOCK_WAITING = (
     .where(ArrivalRow.status == word("received"), ArrivalRow.id.in_(bindparam("ids", expanding=True)))
     .with_for_update()
 )
-_TWIN = select(func.min(ArrivalRow.id)).where(
-    ArrivalRow.digest == bindparam("digest"), ArrivalRow.digest != word(""), ArrivalRow.id != bindparam("its_id"),
+_TWINS = select(ArrivalRow.digest, ArrivalRow.id).where(
+    ArrivalRow.digest.in_(bindparam("digests", expanding=True)), ArrivalRow.digest != word(""),
     ArrivalRow.status.in_(("filed", "ignored")),
 )  # fmt: skip
 
@@ -188,7 +188,13 @@ def one_host_at_a_time(tx: Connection) -> None:
 
 def settle(tx: Connection, id: int, status: str, **values: Any) -> None:
     """Tick an arrival off: "filed", "ignored", "duplicate", "shelved" or "discarded"."""
-    tx.execute(_SETTLE, {"its_id": id, "status": status, "lease_until": None, **values})
+    settle_alike(tx, {id: values}, status)
+
+
+def settle_alike(tx: Connection, values: Mapping[int, Mapping[str, Any]], status: str) -> None:
+    """Tick several arrivals off in one statement; ``values`` has the same keys for each."""
+    if values:
+        tx.execute(_SETTLE, [{"its_id": id, "status": status, "lease_until": None, **x} for id, x in values.items()])
 
 
 def link(tx: Connection, pairs: Sequence[tuple[int, int]]) -> None:
@@ -197,12 +203,16 @@ def link(tx: Connection, pairs: Sequence[tuple[int, int]]) -> None:
         tx.execute(insert(ArrivalTicket), [{"arrival": a, "ticket": t} for a, t in dict.fromkeys(pairs)])
 
 
-def earlier_twin(tx: Connection, id: int, digest: str, message_id: str) -> int | None:
-    """The filed arrival with the same content, or the same Message-ID and content (R14); None if there is none."""
-    if not digest:
-        return None
-    found: int | None = tx.scalar(_TWIN, {"digest": digest, "its_id": id})
-    return found
+def earlier_twins(tx: Connection, digests: Mapping[int, str]) -> dict[int, int]:
+    """Of arrivals (id: digest) those whose content is filed already (R14), with the arrival it is filed as."""
+    wanted = {digest for digest in digests.values() if digest}
+    if not wanted:
+        return {}
+    filed: dict[str, list[int]] = {}
+    for digest, id in tx.execute(_TWINS, {"digests": list(wanted)}):
+        filed.setdefault(digest, []).append(id)
+    others = {id: [x for x in filed.get(digest, ()) if x != id] for id, digest in digests.items()}
+    return {id: min(found) for id, found in others.items() if found}
 
 
 def shelf(tx: Connection, id: int | None = None) -> list[ShelfEntry]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Text, bindparam, case, func, insert, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow, table_of, word, words
@@ -251,21 +252,36 @@ def next_attempt(tx: Connection, now: datetime) -> datetime | None:
     return min((t for t in (pending, leased) if t), default=None)
 
 
-def answers_to(tx: Connection, address: str, since: datetime, ticket: int | None = None) -> int:
-    """Automatic answers written to an address since ``since``, but for those that are held (caps of S05).
+class Answers:
+    """Automatic answers of the last hour and day, but for those that are held: what the caps look at (S05)."""
 
-    ``ticket`` counts those about one ticket only.
-    """
-    wanted = {"since": since, "address": f'%"{address.replace("%", "")}"%'}
-    if ticket is None:
-        return tx.scalar(_ANSWERS_TO, wanted) or 0
-    return tx.scalar(_ANSWERS_ABOUT, {**wanted, "ticket": ticket}) or 0
+    def __init__(self, tx: Connection, now: datetime) -> None:
+        hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+        rows = tx.execute(_ANSWERS, {"hour": hour, "day": day})
+        self._to = {r.addresses: (int(r.hour or 0), int(r.day)) for r in rows}
+
+    def to(self, address: str) -> tuple[int, int]:
+        """How many went to an address in the last hour, and in the last day."""
+        return self._to.get(_as_stored(address), (0, 0))
+
+    def in_an_hour(self) -> tuple[int, int]:
+        """How many went to anybody in the last hour, and to how many addresses."""
+        counts = [hour for hour, _ in self._to.values() if hour]
+        return sum(counts), len(counts)
+
+    def note(self, address: str) -> None:
+        """One more is being written."""
+        hour, day = self.to(address)
+        self._to[_as_stored(address)] = hour + 1, day + 1
 
 
-def answers_since(tx: Connection, since: datetime) -> tuple[int, int]:
-    """Automatic answers written since ``since`` to anybody, but for those that are held, and to how many addresses."""
-    count, addresses = tx.execute(_ANSWERS_SINCE, {"since": since}).one()
-    return int(count), int(addresses)
+def answers_about(tx: Connection, ticket: int, address: str, since: datetime) -> int:
+    """Automatic answers about one ticket written to an address since ``since``, but for those that are held."""
+    return tx.scalar(_ANSWERS_ABOUT, {"since": since, "ticket": ticket, "addresses": _as_stored(address)}) or 0
+
+
+def _as_stored(address: str) -> str:
+    return json.dumps([address], ensure_ascii=False, separators=(",", ":"))
 
 
 def documents_numbered(tx: Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -284,11 +300,25 @@ def keep_paths(tx: Connection, papers: Sequence[tuple[int, str]]) -> None:
 
 
 # "auto-replied" stands literally, so that the partial index is taken.
-_ANSWERED = (LetterRow.created_at >= bindparam("since"), text("automatic = 'auto-replied'"), LetterRow.status != "held")
 _ADDRESSES = LetterRow.addresses.cast(Text)
-_ANSWERS_TO = select(func.count()).select_from(LetterRow).where(*_ANSWERED, _ADDRESSES.like(bindparam("address")))
-_ANSWERS_ABOUT = _ANSWERS_TO.where(LetterRow.ticket == bindparam("ticket"))
-_ANSWERS_SINCE = select(func.count(), func.count(_ADDRESSES.distinct())).select_from(LetterRow).where(*_ANSWERED)
+_AN_ANSWER = (text("automatic = 'auto-replied'"), LetterRow.status != "held")
+_ANSWERS = (
+    select(
+        _ADDRESSES.label("addresses"), func.count().label("day"),
+        func.sum(case((LetterRow.created_at >= bindparam("hour"), 1), else_=0)).label("hour"),
+    )
+    .select_from(LetterRow)
+    .where(LetterRow.created_at >= bindparam("day"), *_AN_ANSWER)
+    .group_by(_ADDRESSES)
+)  # fmt: skip
+_ANSWERS_ABOUT = (
+    select(func.count())
+    .select_from(LetterRow)
+    .where(
+        LetterRow.ticket == bindparam("ticket"), LetterRow.created_at >= bindparam("since"), *_AN_ANSWER,
+        _ADDRESSES == bindparam("addresses"),
+    )
+)  # fmt: skip
 _NUMBERED = select(DocumentRow).where(
     DocumentRow.number.in_(bindparam("numbers", expanding=True)), DocumentRow.number != word(""), DocumentRow.void == "",
 )  # fmt: skip
