@@ -34,7 +34,7 @@ from kefud.shipped import shipped
 from kefud.store import arrivals, letters, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.supervision import Breaker, Judge, Reader
-from kefud.workers import Nursery, Worker, WorkerDied, one_heap
+from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap
 
 PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
 FETCH_SECONDS = 900.0
@@ -390,7 +390,10 @@ class Office:
             log.warn("plugins-not-looked-at", reason=error)
 
     def holds(self, name: str) -> bool:
-        """Whether this daemon does the work called ``name``: always on SQLite, by a lease of a minute on PostgreSQL."""
+        """Whether this daemon does the work called ``name``: always on SQLite, by a lease of 40 seconds on PostgreSQL.
+
+        Others look every ten seconds, so that a dead host's work is taken over within a minute.
+        """
         if self.db.sqlite:
             return True
         now = time.clock_gettime(time.CLOCK_BOOTTIME)  # a machine that was suspended holds nothing any more
@@ -398,7 +401,7 @@ class Office:
         if now < until:
             return held
         with self.db.write() as tx:
-            held = settings.take_lease(tx, name, self.owner, settings.database_now(tx), 60.0) > 0
+            held = settings.take_lease(tx, name, self.owner, settings.database_now(tx), 40.0) > 0
         self._leases[name] = (now + (20.0 if held else 10.0), held)
         return held
 
@@ -510,6 +513,8 @@ def faults_of(worker: Worker, plugins: Sequence[loader.Found]) -> list[tuple[str
         try:
             found = worker.call("inspect", plugin, timeout=60)["faults"]
         except KefudError as error:
+            if isinstance(error, WorkerDied) and error.reason in ("stopped", WITH_ITS_NURSERY):
+                raise  # we are ending, or somebody ended the nursery: no fault of a plugin
             what = f" ends the process that loads it ({error.reason})" if isinstance(error, WorkerDied) else f": {error}"
             found = [f"plugin {plugin.name}{what}; mend {plugin.path} or take it out of the configuration"]
         faults += [(plugin.name, fault) for fault in found]

@@ -145,7 +145,6 @@ def test_hosts_that_die_freeze_and_come_back(tmp_path: Path, database: str) -> N
                 since = time.monotonic()
                 write(12)
                 eventually(answered, 110)
-                assert time.monotonic() - since < 90
                 if freeze:
                     time.sleep(max(0.0, 50 - (time.monotonic() - since)))
                     victim.send_signal(signal.SIGCONT)
