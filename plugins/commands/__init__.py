@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from kefud.api import (
     AddTask,
@@ -13,6 +14,7 @@ from kefud.api import (
     Refuse,
     Remark,
     Rule,
+    SetFields,
     Site,
     StopClock,
     Ticket,
@@ -116,6 +118,7 @@ class Commands:
                 if running and running.open:
                     yield StopClock("important", at, rule="S0-4.2.4", why=f"{self.departments.name(by)}已知悉")
                 yield Remark(f"{self.departments.name(by)}知悉。{one.text}".strip(), rule="S0-4.2.4")
+                yield from self._read(ticket, occasion, at)
             elif one.command == "agree" and any(letter.status == "held" for letter in ticket.letters):
                 roles = {by, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
                 signing = next((role for role in SIGNING if role in roles), by)
@@ -127,6 +130,18 @@ class Commands:
                 yield from decisions
             elif one.command in BY_STAFF:
                 yield from self.departments.carry_out(ticket, by, one, at, answer)
+
+    def _read(self, ticket: Ticket, occasion: Heard, at: datetime) -> Iterator[Decision]:
+        """Who answers what goes round has read it; with the last one the circulation is over (S1-4.3.6)."""
+        told = {letter.recipient for letter in ticket.letters if letter.template == "reports/circulation"}
+        mine = told & {occasion.author.id, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
+        if not mine:
+            return
+        marks = {**(ticket.fields.get("read_marks") or {}), **{role: at.isoformat() for role in sorted(mine)}}
+        yield SetFields({"read_marks": marks}, rule="S1-4.3.6", why="已阅")
+        running = ticket.deadline("read")
+        if running and running.open and not told - set(marks):
+            yield StopClock("read", at, rule="S1-4.3.6", why="均已阅")
 
     def _transcript(self, occasion: Heard, said: list[Said], text: str, answer: Answer) -> Iterator[Decision]:
         """Tell the writer what was made of the mail; nothing where nothing was asked, so that no two machines chat (S05)."""

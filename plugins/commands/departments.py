@@ -40,7 +40,7 @@ from kefud.api import (
 
 from .speech import Said, is_empty, labelled, unlabelled
 
-PROMISED = ("resolve", "reply", "drawing", "reply_to_property", "reply_to_sales")
+PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "reply_to_sales")
 """Deadlines an extension may move, the first that runs."""
 
 NAMES: dict[str, str] = {

@@ -91,6 +91,7 @@ class Orders:
             "release": self._release,
             "respond": self._respond,
             "contribute": self._contribute,
+            "finding": self._finding,
         }
 
     def carry_out(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
@@ -227,6 +228,10 @@ class Orders:
         passed = order.args.get("passed", True) not in (False, "no", "false", "0", "不合格")
         text = _text(order, "text")
         acceptance = {"passed": passed, "by": order.by, "text": text}
+        wanting = [str(n) for n, x in enumerate(ticket.fields.get("findings") or (), 1) if x.get("state") != "ok"]
+        if passed and wanting:
+            yield Refuse(f"第{'、'.join(wanting)}项尚未复查合格(S1-5.7.2)", rule="S1-5.7.2")
+            return
         if passed:
             yield SetFields({"acceptance": acceptance}, rule="S1-2.2", why="验收合格")
             yield Move("verified", order.by, rule="S1-9.1", why=text or "验收合格")
@@ -240,6 +245,19 @@ class Orders:
         told = {"text": f"验收不合格:{text or '未达要求'}。请重新处理,原时限不变。"}
         to = "department" if ticket.department not in (None, "cs_center") else "handler"
         yield Write(to, "reports/alert", told, key=f"rejected:{order.at.isoformat()}", rule="S1-2.2")
+
+    def _finding(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        """One item of an inspection is looked at again: in order, or not yet (S1-5.7.2)."""
+        findings = [dict(x) for x in ticket.fields.get("findings") or ()]
+        number, state = str(order.args.get("item") or ""), str(order.args.get("state") or "")
+        if not number.isdigit() or not 1 <= int(number) <= len(findings) or state not in ("ok", "open"):
+            yield Refuse(f"请写明第几项(1–{len(findings)})和复查结果(ok 合格,open 未合格)", rule="S1-5.7.2")
+            return
+        said = {"state": state, "checked_by": order.by, "checked_at": order.at.isoformat(), "note": _text(order, "text")}
+        findings[int(number) - 1] |= said
+        word = "合格" if state == "ok" else "未合格"
+        yield SetFields({"findings": findings}, rule="S1-5.7.2", why=f"第{number}项复查{word}")
+        yield Remark(f"第{number}项复查{word}。{said['note']}", rule="S1-5.7.2")
 
     def _close(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         reason = _text(order, "reason")

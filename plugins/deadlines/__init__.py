@@ -30,7 +30,7 @@ from kefud.api import (
 
 from .clocks import Clock, instant, resolve, wanted
 
-AT_ONCE = ("progress", "sign_off", "acknowledge", "important")
+AT_ONCE = ("progress", "sign_off", "acknowledge", "important", "read")
 """Clocks that want attention only when they are due; the others are chased at 50, 80 and 100 percent (S1-4.3.6)."""
 
 ENDED = {"closed": "工单已办结", "declined": "不予受理", "withdrawn": "顾客撤回", "merged": "已并案"}
@@ -71,13 +71,17 @@ class Deadlines:
         for clock in earliest(ticket, self.site, start):
             yield self._start(clock, start)
         call = occasion.message.call
-        if call and call.direction == "in" and call.status == "answered":
-            yield Effect(("first_response_met",), rule="S4-4.1.1", why="来电已接听,即时响应")
-            yield StopClock("first_response", start, rule="S4-4.1.1", why="来电已接听,即时响应")
+        answered = call and call.direction == "in" and call.status == "answered"
+        if answered or occasion.channel == "counter":
+            why = "来电已接听,即时响应" if answered else "当面接待,即时响应"
+            yield Effect(("first_response_met",), rule="S4-4.1.1", why=why)
+            yield StopClock("first_response", start, rule="S4-4.1.1", why=why)
         if ticket.important:
             yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), occasion.at)
         if ticket.urgency == "emergency":
             yield self._start(ALARM, occasion.at)
+        if ticket.has("circulation"):
+            yield self._start(Clock("read", "circulation.read", "S1-4.3.6"), occasion.at)
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         yield from _spoken(ticket, occasion)
@@ -225,7 +229,7 @@ def _spoken(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
 
 
 def _answered(ticket: Ticket, at: datetime) -> Iterator[Decision]:
-    yield from _met(ticket, at, "resolve", "plan", why="结果已告知顾客")
+    yield from _met(ticket, at, "resolve", "plan", "rectify", why="结果已告知顾客")
     if not ticket.reply_address:
         yield from _met(ticket, at, "reply", "first_response", why="已答复顾客")
 

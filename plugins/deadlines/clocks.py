@@ -27,6 +27,9 @@ class Clock:
 
 def wanted(ticket: Ticket) -> Iterator[Clock]:
     """The clocks a ticket of this kind, category, urgency and origin runs on from its start instant."""
+    if ticket.has("inspection"):
+        yield Clock("rectify", "rectify.inspection", "S1-5.7.2", instant(ticket, "rectify_by"))
+        return
     if ticket.has("callback"):
         yield Clock("callback", "callback.missed_call", "S2-5.2")
         if not ticket.text.strip():

@@ -40,13 +40,14 @@ ALARMS = 12
 """How often an emergency that nobody signs for is alarmed again: for an hour, while the ladder goes on climbing."""
 APPROVERS = ("pm_dept_manager", "director", "leadership")
 WORKING = ("assigned", "acknowledged", "in_progress", "reopened")
-BY_DEPARTMENT = ("resolve", "drawing", "reply", "reply_to_property", "reply_to_sales")
+BY_DEPARTMENT = ("resolve", "rectify", "drawing", "reply", "reply_to_property", "reply_to_sales")
 """Deadlines on which the department's work depends; the others are the handler's own."""
 
 NAMES = {
     "first_response": "首次响应", "plan": "详细解决方案", "reply": "答复", "notice_property": "书面通知物业公司",
     "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
-    "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "visit": "回访",
+    "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "rectify": "整改", "read": "传阅",
+    "visit": "回访",
     "thanks": "答谢",
 }  # fmt: skip
 STATES = {
@@ -77,6 +78,7 @@ class Escalation:
             "sign_off": self._sign_off,
             "acknowledge": self._unacknowledged,
             "important": self._important,
+            "read": self._unread,
         }
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
@@ -90,6 +92,17 @@ class Escalation:
             case Returned():
                 return self.returned.came_back(ticket, occasion)
         return ()
+
+    def _unread(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
+        """Who has not read what goes round is asked again each service day; that is nobody else's affair (S1-4.3.6)."""
+        step = last_step(deadline, at, self.calendar)
+        waiting = unread(ticket)
+        if not waiting:
+            yield StopClock("read", at, rule=deadline.rule, why="均已阅")
+            return
+        yield Reminded("read", step.done, step.next_at, rule=deadline.rule, why=step.name or "尚未到下一步")
+        for role in waiting if step.name and ticket.is_open else ():
+            yield self._chaser(role, deadline, step)
 
     def _chased(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
         step = last_step(deadline, at, self.calendar)
@@ -240,6 +253,13 @@ class Escalation:
 
     def _text(self, instant: datetime) -> str:
         return local(instant, self.calendar.zone)
+
+
+def unread(ticket: Ticket) -> tuple[str, ...]:
+    """The roles that got what goes round and have not said that they read it."""
+    marks = ticket.fields.get("read_marks") or {}
+    told = (letter.recipient for letter in ticket.letters if letter.template == "reports/circulation")
+    return tuple(dict.fromkeys(role for role in told if role not in marks))
 
 
 def _approver(ticket: Ticket) -> tuple[str, ...]:

@@ -119,6 +119,8 @@ class Recipients:
         return ticket.category if ticket.category in ("personalisation", "safety") else "joint"
 
     def _key(self, ticket: Ticket, party: Party | None, lead: str) -> str:
+        if ticket.has("inspection"):
+            return "inspection"
         if ticket.urgency == "emergency":
             return "emergency"
         if lead == "engineering" and ticket.has("major_quality"):
@@ -137,7 +139,7 @@ class Recipients:
     def _limits(self, ticket: Ticket, lead: str, at: datetime) -> tuple[datetime | None, datetime | None]:
         """Finish by our promise to the owner; report early enough for us to check and tell."""
         drawing = _open_due(ticket, "drawing") if lead == "design" else None
-        finish = drawing or _open_due(ticket, "resolve")
+        finish = drawing or _open_due(ticket, "resolve", "rectify")
         if finish is None:
             ours = _open_due(ticket, "reply", "reply_to_property", "reply_to_sales")
             return None, self._before(ticket, ours, at) if ours else self._end(ticket, at, self.opinion)
@@ -177,6 +179,10 @@ def content(ticket: Ticket, mask: bool) -> str:
 
     Our own summary where the words were rude; where the writer is not to be known, nothing they say of themselves.
     """
+    if findings := ticket.fields.get("findings"):
+        place = str(ticket.fields.get("place") or "")
+        items = [f"{n}. {found['text']}" for n, found in enumerate(findings, 1)]
+        return "\n".join([f"巡查发现下列问题{f'（{place}）' if place else ''}：", *items])
     if ticket.fields.get("insults") or not ticket.text.strip():
         return ticket.summary
     told = [_facts(line, ticket, mask) for line in sentences(ticket.text) if not _FORMAL.fullmatch(fold(line))]

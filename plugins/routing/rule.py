@@ -24,6 +24,7 @@ from kefud.api import (
     SetFields,
     Site,
     Ticket,
+    Write,
     chinese,
     fold,
 )  # fmt: skip
@@ -61,7 +62,7 @@ class Routing:
         effects = tuple(self._effects(ticket, route))
         if effects:
             yield Effect(effects, rule="S1-4.3.5", why="按分类应办事项")
-        if ticket.kind in ("liaison", "document"):
+        if ticket.kind in ("liaison", "document") and not ticket.has("inspection"):
             text = f"来函待办:{ticket.subject or ticket.summary}。办理后登记结果并办结。"
             yield AddTask("letter", route.handler, text, key="letter", rule="S1-4.3.6", why="来函须有人办理、催办、归档")
         yield SetFields({"ladder": self._ladder(route)}, rule="S1-4.1.1", why="逐级上报顺序在立单时确定")
@@ -73,6 +74,7 @@ class Routing:
         if joint:
             yield Join(joint, rule="S0-4.2.2", why="协同答复")
             yield Effect(tuple(f"joint:{j}" for j in joint), rule="S0-4.2.2")
+            yield from self._coordinated(ticket, joint)
         fields: dict[str, Any] = {}
         if route.copies:
             fields["copies"] = list(route.copies)
@@ -80,6 +82,15 @@ class Routing:
             fields["contractor"] = firm.id
         if fields:
             yield SetFields(fields, rule="S1-4.3.6", why="抄送与施工单位")
+
+    def _coordinated(self, ticket: Ticket, joint: tuple[str, ...]) -> Iterator[Decision]:
+        """Where departments answer together the coordinator is named and told, if the office has one (S2-2.1)."""
+        if self.site.role("issue_coordinator") is None:
+            return
+        names = "、".join(map(chinese, joint))
+        yield SetFields({"coordinator": "issue_coordinator"}, rule="S2-2.1", why=f"协同{names},由问题协调员跟进")
+        told = {"text": f"本件须{names}协同,请跟进各部门意见:{ticket.summary or ticket.subject}"}
+        yield Write("issue_coordinator", "reports/alert", told, key="coordinator", rule="S2-2.1", why="协同件指定协调员")
 
     def _effects(self, ticket: Ticket, route: Route) -> Iterator[str]:
         answerable = ticket.origin != "anonymous"
@@ -112,6 +123,8 @@ class Routing:
         """Letters of offices go round among the staff with read marks (S1-4.3.4, S1-5.5.3)."""
         if ticket.kind == "document":
             return True
+        if ticket.has("inspection"):
+            return False
         told = ticket.kind == "liaison" and ticket.category in self.data["origins"]["circulated"]
         return told and ticket.origin != "contractor"
 

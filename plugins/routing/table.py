@@ -49,6 +49,9 @@ class Table:
         return route
 
     def _plain(self, ticket: Ticket) -> Route:
+        if ticket.has("inspection"):
+            inspected = str(ticket.fields.get("inspected") or "property_company")
+            return Route(inspected, self.data["handlers"]["complaint"], why="巡查发现,限期整改")
         routes = self.data["routes"].get(ticket.category) or self.data["routes"]["general"]
         found = routes.get(ticket.kind) or self.data["kinds"].get(ticket.kind) or routes["default"]
         handler = self.data["handlers"][ticket.kind]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kefud.api import Address, Call, Draw, Effect, Message, Moved, Opened, Ordered, Paper, Site, Ticket
+from kefud.api import Address, Call, Draw, Effect, Message, Moved, Opened, Ordered, Paper, Site, Ticket, Write
 from kefud.desk.ticket import CATEGORIES, KINDS, ORIGINS
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
@@ -232,3 +232,11 @@ def test_effects_are_named_once(rule: Routing) -> None:
     outcome = opened(rule, kind="complaint", category="design", effects=("design_reasonableness_check",))
     assert outcome.ticket.effects.count("design_reasonableness_check") == 1
     assert any(isinstance(d, Effect) for d in outcome.decisions)
+
+
+def test_a_joint_ticket_names_its_coordinator(tmp_path: Any) -> None:
+    """Only where the office has one (S2-2.1)."""
+    (rule,) = register_rules(site_of(tmp_path, '[[role]]\nid = "issue_coordinator"\naddress = "co@example.com"\n'))
+    outcome = deliberate(Ticket(kind="consultation", category="fees"), Opened(AT, Message("mail", AT)), [rule])
+    assert outcome.ticket.fields["coordinator"] == "issue_coordinator"
+    assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["issue_coordinator"]

@@ -25,6 +25,7 @@ from kefud.api import (
     Remark,
     Requester,
     SetFields,
+    Shelve,
     Site,
     Split,
     Ticket,
@@ -36,6 +37,7 @@ from kefud.api import (
 )  # fmt: skip
 
 from . import facts, parts
+from .demands import demand_of
 from .examples import Examples
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
@@ -109,6 +111,10 @@ class Sorting:
             return
         said, notes = _words(message)
         said = squeeze(said[: self.most]) if message.paper else said[: self.most].replace("\r\n", "\n").strip()
+        if message.medium == "mail" and not said.strip() and not bare_subject(message.subject).strip():
+            enclosed = f",附件{len(message.attachments)}个" if message.attachments else ""
+            yield Shelve(rule="S1-4.3.3", why=f"来件没有文字{enclosed},请人工查看后登记")
+            return
         origin = facts.origin_of(self.site, message.sender.email)
         subject = "" if message.call else bare_subject(message.subject)
         contact = facts.contact_of(message, f"{subject}\n{said}" if subject else said, self.site, origin)
@@ -289,6 +295,7 @@ class _Sheet:
         self._note_meaning()
         self._note_times()
         self._note_medium()
+        self._note_demand()
         important = bool(self.plans) or self.origin == "government" or self._has_important_mark()
         masked = "contact_masked" in self.effects
         anonymous = self.origin == "anonymous"
@@ -430,6 +437,13 @@ class _Sheet:
                 self.fields["promised_at"] = promise.isoformat()
         if message.paper is None and not self.site.calendar.is_open(at):
             self.effects.append("after_hours")
+
+    def _note_demand(self) -> None:
+        """What is asked for, in the writer's own words (S3-2.2.1)."""
+        if self.kind not in ("praise", "document") and not _is_silent(self.message):
+            demand = demand_of(self.whole, self.rude)
+            if demand:
+                self.fields["demand"] = demand
 
     def _note_medium(self) -> None:
         call, paper = self.message.call, self.message.paper

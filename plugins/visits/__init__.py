@@ -186,6 +186,10 @@ class Visits:
 def _tell_result(ticket: Ticket) -> Iterator[Decision]:
     """The verified result goes to the customer; who cannot be written to is called by the handler."""
     answer = str(ticket.fields.get("answer") or ticket.fields.get("result") or "")
+    if ticket.has("inspection"):
+        yield SetFields({"no_answer_reason": "巡查整改件,没有顾客"}, rule="S1-5.7.2", why="逐项复查合格")
+        yield Move("answered", rule="S1-5.7.2", why="逐项复查合格")
+        return
     if ticket.origin == "anonymous":
         yield SetFields({"no_answer_reason": "匿名来件,无法答复"}, rule="S1-5.4.4", why="匿名来件只办理、不答复")
         yield Move("answered", rule="S1-5.4.4", why="匿名来件,无法答复")

@@ -19,8 +19,8 @@ from kefud.compose import Composer
 from kefud.correspondence import SHELF_TAG, Correspondence, decision_json
 from kefud.desk import decisions as d
 from kefud.desk import tokens, trust
-from kefud.desk.message import Bounce, Message
-from kefud.desk.occasions import Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
+from kefud.desk.message import Address, Bounce, Message
+from kefud.desk.occasions import Arrived, Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
 from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Task, Ticket, chinese
@@ -88,6 +88,7 @@ class Casework:
         """Takes a mail that answers a letter of no ticket (a digest); why it needs none, "" where it is no such answer."""
         self._transcripts: list[tuple[int, str]] = []
         self._similar: dict[str, tuple[Any, ...]] = {}
+        self._bounced: list[tuple[int, str]] = []
         self._letters = Correspondence(
             site, composer, keys=self._token_keys, nonce=nonce, can_print=can_print
         )
@@ -148,11 +149,14 @@ class Casework:
         for i in merged:
             final[i] = self._merge(*final[i], now)
         transcripts, self._transcripts = self._transcripts, []
+        bounced, self._bounced = self._bounced, []
         with self.db.write() as tx:
             self._still_to_do(tx, wave, cases)
             ledger = Ledger(tx, now)
             for id, status, values in settled:
                 arrivals.settle(tx, id, status, **values)
+            for id, reason in bounced:
+                letters.came_back(tx, id, reason)
             for id, text in transcripts:
                 arrivals.release(tx, id, now, text)
             self._save_cases(ledger, final, now)
@@ -217,6 +221,9 @@ class Casework:
         assert bounce is not None
         known = (letters.by_message_id(tx, message_id) for message_id in bounce.message_ids)
         for letter in (*known, self._by_return_path(tx, reading.message), self._by_notice(tx, reading.message)):
+            if letter is not None and letter["ticket"] is None and bounce.permanent and self._is_ours(letter["message_id"]):
+                self._bounced.append((letter["id"], bounce.reason or bounce.status))
+                return f"a report to {letter['recipient']} came back"
             if letter is None or letter["ticket"] is None or letter["status"] != "sent":
                 continue
             ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
@@ -243,6 +250,9 @@ class Casework:
         sent = [x for x in tickets.load(tx, [document["ticket"]])[document["ticket"]].letters if x.status == "sent"]
         rows = (letters.by_message_id(tx, x.message_id) for x in reversed(sent))
         return next((r for r in rows if r and any(tuple(d) == key for d in r["documents"])), None)
+
+    def _is_ours(self, message_id: str) -> bool:
+        return bool(tokens.verified(self._token_keys(), [message_id]))
 
     def _transcribed(self, reading: Reading) -> str | None:
         """The answer to a mail that showed a scan is the scan's text, if it comes from one of our roles."""
@@ -615,6 +625,8 @@ class Casework:
                 ticket = tickets.by_number(tx, number)
             if ticket is None:
                 raise Usage(f"there is no ticket {number}")
+            if command == "split":
+                return self._split(ticket, by, str((args or {}).get("text") or text), now), ()
             outcome = self._happen(ticket, Ordered(now, command, by, dict(args or {}), text), now)
             own = [o for o in outcome.opinions if o.occasion == "Ordered"]
             refused = tuple(r for o in own for r in o.refused)
@@ -624,6 +636,49 @@ class Casework:
                 raise Usage(f"no rule knows the command {command}")
             with self.db.read() as tx:
                 return tickets.load(tx, [ticket.id])[ticket.id], refused
+
+    def _split(self, ticket: Ticket, by: str, text: str, now: datetime) -> Ticket:
+        """A part of a ticket becomes one of its own: same people, same start, its own number and clocks (S0-4.1.4)."""
+        part = text.strip()
+        if not part or not ticket.is_open or not ticket.arrivals:
+            raise NotAllowed("请写明另立一单的内容" if not part else f"工单当前为“{chinese(ticket.status)}”,不能拆分")
+        start = ticket.started_at or now
+        sender = Address(ticket.requester.name, ticket.reply_address)
+        message = Message(ticket.medium, start, text=part, sender=sender, identity=True)  # type: ignore[arg-type]
+        draft = Ticket(text=part, medium=ticket.medium, channel=ticket.channel, started_at=start)
+        known = d.Classify(origin=ticket.origin, house=ticket.house, requester=ticket.requester, masked=ticket.masked or None)
+        kept: dict[str, Any] = {k: ticket.fields[k] for k in ("reply_to", "verified_sender") if k in ticket.fields}
+        given = [known, d.SetFields(kept), d.Relate((ticket.number,)), d.Remark(f"由{chinese(by)}从{ticket.number}拆分")]
+        made = self._open(ticket.arrivals[0].id, message, draft, given, now)
+        told = [d.Relate((made.number,)), d.Effect(("split:2",)), d.Remark(f"{chinese(by)}拆出{made.number}:{part[:200]}")]
+        self.carry_out({ticket.number: told}, by, "split", part, lambda tx, at: None)
+        return made
+
+    def enter(self, arrival: int, message: Message, given: Sequence[d.Decision]) -> Ticket:
+        """A matter entered by staff at the counter, kept as ``arrival``; what they know goes before what the rules read."""
+        with self._turn:
+            draft = Ticket(text=message.text, subject=message.subject, medium=message.medium, started_at=message.received_at)
+            return self._open(arrival, message, draft.changed(channel="counter"), given, self.clock())
+
+    def _open(
+        self, arrival: int, message: Message, draft: Ticket, given: Sequence[d.Decision], now: datetime
+    ) -> Ticket:
+        """A new ticket for words of an arrival that is filed already."""
+        self._token_keys()
+        channel = draft.channel
+        sorted_out = self.judges.judge([(draft, Arrived(now, message, channel), ())])[0]
+        locked = [d.Lock(_stated(x)) for x in given if isinstance(x, d.Classify) and _stated(x)]
+        opened = Opened(now, message, channel, may_answer=bool(message.sender.email) and message.medium == "mail")
+        outcome = self.judges.judge([(sorted_out.ticket, opened, (*given, *locked))])[0]
+        reading = Reading(arrival, channel, message)
+        with self.db.write() as tx:
+            ledger = Ledger(tx, now)
+            made = self._save(ledger, _Case(reading, sorted_out.ticket, opened, opinions=sorted_out.opinions), outcome, now)
+            ledger.link(arrival, made.id)
+            arrivals.settle(tx, arrival, "filed", disposition="new", reason="")
+            ledger.flush()
+        with self.db.read() as tx:
+            return tickets.load(tx, [made.id])[made.id]
 
     def carry_out(
         self,
@@ -671,6 +726,11 @@ class Casework:
 
 
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def _stated(c: d.Classify) -> tuple[str, ...]:
+    """What a person said outright of class and kind; no rule changes it again (S1-4.3.5)."""
+    return tuple(n for n in ("kind", "category", "urgency", "house", "origin", "requester") if getattr(c, n) is not None)
 
 
 def _remembered(ticket: Ticket) -> Ticket:

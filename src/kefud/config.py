@@ -219,6 +219,7 @@ class House(Model):
     email: str = ""
     status: str = "occupied"
     adviser: str = ""
+    handed_over: date | None = None
 
 
 class Knowledge(Model):
@@ -256,8 +257,8 @@ class CalendarConfig(Model):
 
 
 DEFAULT_RULES = (
-    "sorting", "merging", "routing", "deadlines", "answers", "approvals", "notices", "acknowledge", "commands", "visits",
-    "escalation",
+    "sorting", "merging", "routing", "deadlines", "papers", "answers", "approvals", "notices", "acknowledge", "commands",
+    "visits", "escalation",
 )  # fmt: skip
 
 
@@ -313,6 +314,8 @@ DEFAULT_DEADLINES: dict[str, str] = {
     "resolve.repair.normal": "7 calendar_days",
     "resolve.repair.urgent": "24 clock_hours",
     "resolve.repair.emergency": "24 clock_hours",
+    "rectify.inspection": "7 calendar_days",
+    "circulation.read": "1 working_days",
     "visit": "3 calendar_days",
     "progress.normal": "2 calendar_days",
     "progress.urgent": "1 calendar_days",

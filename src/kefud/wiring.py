@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -23,15 +24,19 @@ from kefud.compose import Composer
 from kefud.config import ChannelConfig, Loaded, TransportConfig, seconds
 from kefud.daemon import Daemon, Job, Orders, Stage, run_until_idle
 from kefud.desk import tokens
+from kefud.desk.arrival import Arrival
+from kefud.desk.decisions import Decision
 from kefud.desk.dispatch import Dispatch
-from kefud.errors import Busy, ConfigError, KefudError, Problem
+from kefud.desk.message import Address, Message
+from kefud.desk.ticket import Ticket
+from kefud.errors import Busy, ConfigError, KefudError, NotAllowed, Problem
 from kefud.intake import ReadingDesk, Receiver
 from kefud.journal import Journal
 from kefud.observation import Telling
 from kefud.outbox import Outbox
-from kefud.periodic import Periodic, Post, Reporter, Signing, settings_of
+from kefud.periodic import Periodic, Post, Reporter, Signing, Surveying, settings_of
 from kefud.shipped import shipped
-from kefud.store import arrivals, letters, schema, settings, tickets
+from kefud.store import arrivals, blobs, letters, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.supervision import Breaker, Judge, Reader
 from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap
@@ -257,7 +262,7 @@ class Office:
                 can_print=any(MEDIUM_OF_PLUGIN.get(t.plugin) == "print" for t in self.transports()),
                 trust_internal=service.trust_internal_mail,
             )  # fmt: skip
-            self._casework.answered = lambda reading: self.signing.answered(reading)
+            self._casework.answered = lambda reading: self.signing.answered(reading) or self.surveying.answered(reading)
         return self._casework
 
     @cached_property
@@ -274,6 +279,12 @@ class Office:
     def signing(self) -> Signing:
         """Where digests are signed, by command or by mail."""
         return Signing(self.db, self.site, self.reporter, self.casework, self.post, clock=self.clock)
+
+    @cached_property
+    def surveying(self) -> Surveying:
+        """Satisfaction surveys to a list of houses."""
+        keys = self.casework.token_keys
+        return Surveying(self.db, self.site, self.reporter, self.post, keys, clock=self.clock)
 
     def periodic(self, wake: Callable[[], None], mine: Callable[[], bool]) -> Periodic:
         """The stage that makes digests and reports at their times."""
@@ -423,6 +434,25 @@ class Office:
         ]  # fmt: skip
         self._daemon = Daemon(stages, self.jobs(), monotonic=time.monotonic, status=self.status_line)
         return self._daemon
+
+    def enter(self, text: str, about: Mapping[str, Any], given: Sequence[Decision], at: datetime | None = None) -> Ticket:
+        """A matter entered at the counter (S1-4.3.2): what was said is kept like any arrival, then filed at once.
+
+        ``about`` is kept beside the words (who entered it, name, house …), ``at`` is when it was brought, now where None.
+        """
+        now = self.clock()
+        when = at or now
+        content = json.dumps({"text": text, "at": when.isoformat(), **about}, ensure_ascii=False, indent=1).encode()
+        ref = f"{when:%Y%m%dT%H%M%S}-{hashlib.sha256(content).hexdigest()[:12]}"
+        stored = blobs.keep([content], self.spool / "blobs")
+        with self.db.write() as tx:
+            new = arrivals.take(tx, "counter", [Arrival(ref, when, content, "entry")], stored, now)
+            if not new:
+                raise NotAllowed("同一内容已登记过")
+            id = arrivals.id_of(tx, "counter", ref)
+            arrivals.settle(tx, id, "shelved", reason="登记未完成,请重新登记", subject=text[:80])
+        message = Message("entry", when, text=text, sender=Address(str(about.get("name") or ""), str(about.get("email") or "")))
+        return self.casework.enter(id, message, given)
 
     def jobs(self) -> list[Job]:
         """What is done at a rhythm."""

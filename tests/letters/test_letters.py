@@ -79,7 +79,7 @@ def test_known_owners_are_greeted_by_name_and_others_as_owner() -> None:
 
 
 def test_one_subject_for_all_replies_of_a_conversation() -> None:
-    to_owners = [n for n in REPLIES if n not in ("replies/written-reply", "replies/acknowledgement-letter")]
+    to_owners = [n for n in REPLIES if n not in ("replies/written-reply", "replies/acknowledgement-letter", "replies/survey")]
     assert len({COMPOSER.write(n, sample_context()).subject for n in to_owners}) == 1
 
 
@@ -130,7 +130,8 @@ def test_a_digest_lists_at_most_sixty_rows_and_says_so() -> None:
 
 def test_reports_need_no_ticket_where_there_is_none() -> None:
     names = """daily weekly monthly transcription effect internal briefing daily-record visit-analysis contractors meeting
-        yearly spot-check visits improvement knowledge sign-off-missing sign-off-result box-reminder breaches backlog""".split()
+        yearly spot-check visits improvement knowledge sign-off-missing sign-off-result box-reminder breaches backlog
+        undelivered-report""".split()
     for name in names:
         draft = COMPOSER.write(f"reports/{name}", {**sample_context(), "ticket": {}, "data": {}})
         assert draft.subject and "样例花园客户服务中心" in draft.text

@@ -219,7 +219,7 @@ PLOTS = (
     ),
     Plot(
         "leave given late", "{house},电话{phone}。请问房产证什么时候可以办理?", "consultation", "cs_center",
-        (Act(30 * H, "director", "approves", "同意\n房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
+        (Act(60 * H, "director", "approves", "同意\n房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
         category="certificate",
     ),
     Plot(

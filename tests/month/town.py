@@ -10,6 +10,7 @@ import csv
 import email.utils
 import os
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ class Matter:
     opened: datetime | None = None
     done: list[tuple[datetime, Act]] = field(default_factory=list)
     number: str = ""
+    turn: int = 0
+    """Which of the troubles of its kind it is about: within a week no two households tell of the same one."""
 
     def says_so(self, ticket: Ticket) -> bool:
         if self.plot.way == "mail":
@@ -107,7 +110,7 @@ class Matter:
     @property
     def text(self) -> str:
         said = {"trouble": TROUBLES, "defect": DEFECTS, "matter": MATTERS, "idea": IDEAS}
-        words = {name: texts[self.index % len(texts)] for name, texts in said.items()}
+        words = {name: texts[self.turn % len(texts)] for name, texts in said.items()}
         return self.plot.words.format(house=self.house, phone=self.phone, **words)
 
 
@@ -305,6 +308,10 @@ def month(plots: Sequence[Plot], seed: int = 1) -> list[Matter]:
     for n, plot in enumerate(plots):
         hour = chance.choice(HOURS[1:])
         found.append(Matter(n, plot, instant(FIRST + timedelta(days=chance.randrange(days)), hour) - timedelta(minutes=2)))
+    turns: Counter[str] = Counter()
+    for matter in sorted(found, key=lambda m: (m.at, m.index)):
+        matter.turn = turns[matter.plot.kind]
+        turns[matter.plot.kind] += 1
     return found
 
 

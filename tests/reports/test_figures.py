@@ -122,7 +122,7 @@ def test_the_ledger_has_every_column_and_its_remark(lived):
     town, n = lived
     case = next(c for c in town.cases("4-1 00:00", "5-1 00:00") if c.number == n["p1"])
     row = ledger_row(case, 1, at("5-1 09:00"), town.reporter.desk)
-    assert len(LEDGER) == 29 and {key for key, _ in LEDGER} <= set(row)
+    assert len(LEDGER) == 30 and {key for key, _ in LEDGER} <= set(row)
     assert row["remark"].startswith("转样例物业服务有限公司 客联〔2025〕005号 2025年4月14日 11:00")
     assert (row["visit"], row["satisfaction"], row["on_time"]) == ("2025年4月19日 10:00", "满意", "是")
 
@@ -159,6 +159,19 @@ def test_falling_twice_by_more_than_five_points_asks_for_improvement():
     low = {"percent": 90.0, "red": False, "text": "90.0%"}
     assert [r["id"] for r in improvements({"causes": []}, low, (93.0, 96.0), 80)] == ["trend"]
     assert improvements({"causes": []}, low, (93.0, 94.0), 80) == []
+
+
+def test_a_house_is_called_on_a_month_after_its_hand_over(tmp_path):
+    """Handed over on the first of April: on the plan from the first of May until somebody was there (S4-3.4.2)."""
+    town = Town(tmp_path, more='[[house]]\nid = "9-1-101"\nhanded_over = 2025-04-01\n')
+
+    def listed(day):
+        with town.office.db.read() as tx:
+            return "9-1-101" in [h["house"] for h in town.reporter.visit_plan(tx, at(day), "")["houses"]]
+
+    assert [listed(day) for day in ("4-10 09:00", "4-30 09:00", "5-1 09:00", "5-20 09:00")] == [False, False, True, True]
+    town.office.signing.called_on("9-1-101", "cs_specialist", at("5-21 10:00"), "已走访")
+    assert not listed("5-22 09:00")
 
 
 def test_the_plan_lists_houses_nobody_was_in_touch_with(tmp_path):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from estate import Estate
 from line.office import PARTIES, ROLES
+from month.town import bounce
 
 from kefud import log
-from kefud.store import tickets
+from kefud.cli import kefud
+from kefud.store import arrivals, tickets
 from kefud.store.tables import ArrivalRow
 
 CHINA = timezone(timedelta(hours=8))
@@ -232,3 +236,54 @@ def test_a_department_with_many_tickets_hears_what_was_understood_of_each(estate
     estate.work(minutes=5)
     transcripts = [x for x in estate.letters if x["template"] == "commands/transcript"]
     assert [x["status"] for x in transcripts] == ["sent"] * 12
+
+
+def test_who_has_not_read_what_goes_round_is_asked_again(estate: Estate) -> None:
+    """A letter of the street office: two readers, one answers, the other is chased after a working day (S1-4.3.6)."""
+    letter = "各物业服务企业:\n现将《关于开展消防安全检查的通知》(西街办〔2025〕12号)转发给你们,请遵照执行。\n西街街道办事处"
+    estate.put(letter, sender="office@street.example.com", subject="关于开展消防安全检查的通知")
+    estate.work()
+    round_ = {x["recipient"]: x for x in estate.letters if x["template"] == "reports/circulation"}
+    assert len(round_) >= 1
+    reader, *others = sorted(round_)
+    said = {"In-Reply-To": round_[reader]["message_id"]}
+    estate.put("已阅。", sender=f"{reader.replace('_', '-')}@roles.example.com", headers=said)
+    estate.work(hours=1)
+    assert reader in estate.tickets[0].fields["read_marks"]
+    estate.work(days=2)
+    chasers = [x for x in estate.letters if x["template"] == "reports/chaser"]
+    chased = [x["recipient"] for x in chasers if "传阅" in x["subject"] + x["text"]]
+    assert sorted(chased) == sorted(others)
+    clock = estate.tickets[0].deadline("read")
+    assert clock and (clock.met is None) == bool(others)
+
+
+def test_a_mail_without_a_word_waits_for_a_person(estate: Estate) -> None:
+    """Nothing to register: it lies on the shelf with its reason, and is no ticket (S1-4.3.3)."""
+    estate.put("", subject="")
+    estate.put("", subject="Re: ")
+    estate.put("", subject="楼道灯坏了")
+    estate.work()
+    assert [t.summary for t in estate.tickets] == ["楼道灯坏了"]
+    with estate.open() as office, office.db.read() as tx:
+        assert [entry.reason for entry in arrivals.shelf(tx)] == ["来件没有文字,请人工查看后登记"] * 2
+
+
+def test_a_digest_that_comes_back_is_told_to_the_manager(estate: Estate) -> None:
+    """Nobody would miss it: the supervisor never saw the day, the manager hears of it, once (S0-4.2.4a)."""
+    estate.work()
+    estate.work(hours=7, minutes=1)
+    [digest] = [x for x in estate.letters if x["template"] == "reports/daily"]
+    report = bounce({"Message-ID": digest["message_id"]}, estate.now)
+    (estate.home / "mail" / "new" / "bounce").write_bytes(report)
+    estate.work(minutes=5)
+    estate.work(minutes=5)
+    [told] = [x for x in estate.letters if x["template"] == "reports/undelivered-report"]
+    assert told["recipient"] == "cs_manager" and "物业主管" in told["text"] and "550" in told["text"]
+
+
+def test_the_check_names_roles_that_nobody_holds(estate: Estate) -> None:
+    estate.configure(f"{OUT}{PARTIES}{ROLES.replace('cs_manager', 'cs_other')}", service=TRUSTED)
+    done = CliRunner().invoke(kefud, ["-c", str(estate.file), "check", "--json"])
+    warned = [w["message"] for w in json.loads(done.stdout)["warnings"]]
+    assert any('"cs_manager"' in w and "S1-4.1.1" in w for w in warned) and not any('"cs_clerk"' in w for w in warned)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("kefud.cli.decide:reject", "reject what a ticket asks for, with a reason"),
     "report": ("kefud.cli.report:report", "registers, digests and reports of any period, as xlsx, pdf, html, csv or json"),
     "sign": ("kefud.cli.sign:sign", "sign a digest or report: read, orders for tickets, guidance"),
+    "survey": ("kefud.cli.survey:survey", "ask a list of houses how satisfied they are; count the answers"),
     "rehearse": ("kefud.cli.whatif:rehearse_command", "stored arrivals through changed rules: what would differ"),
     "simulate": ("kefud.cli.whatif:simulate_command", "what would be sent and escalated if nobody acted"),
     "plugin": ("kefud.cli.plugin:plugin", "what is loaded and from where; new plugins; contract tests"),

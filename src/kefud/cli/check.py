@@ -33,6 +33,7 @@ def check(ctx: click.Context, connect: bool, strict: bool, as_json: bool) -> Non
     try:
         found = loaded(ctx)
         warnings += found.warnings
+        warnings += unheld_roles(found)
         problems += everything(found, connect=connect, strict=strict or under_systemd())
     except ConfigError as error:
         problems += error.problems
@@ -68,6 +69,24 @@ def everything(found: Loaded, *, connect: bool, strict: bool) -> list[Problem]:
     if connect and not problems:
         problems += connection_problems(found)
     return problems
+
+
+NEEDED = {
+    "cs_clerk": "S1-4.3.2, S1-4.3.6", "cs_specialist": "S3-2.5.2, S1-2.2", "cs_supervisor": "S0-4.2.1, S0-5.2",
+    "cs_manager": "S1-4.1.1, S3-2.5.4, S1-5.6.2", "leader_in_charge": "S1-4.1.1", "leadership": "S0-4.2.5, S1-9.3",
+    "property_supervisor": "S0-4.2.4", "property_manager": "S0-4.2.2, S0-4.2.5, S0-4.3.2", "pm_dept_manager": "S0-4.2.3",
+    "director": "S0-3.1", "duty_officer": "S1-5.4.2, S2-1.B4", "service_inspector": "S3-5.1.1, S0-P5",
+}  # fmt: skip
+"""Roles that rules count on, and which rules."""
+
+
+def unheld_roles(found: Loaded) -> list[Problem]:
+    """A warning for each role that nobody holds: its letters are written for nobody, its rung is passed over (S0-K2)."""
+    unheld = [role for role in NEEDED if found.site.role(role) is None]
+    return [
+        Problem(found.path, 0, "role", f'nobody holds "{role}", which {NEEDED[role]} count on; bind it in [[role]]')
+        for role in unheld
+    ]
 
 
 def report_problems(found: Loaded) -> list[Problem]:

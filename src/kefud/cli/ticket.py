@@ -12,7 +12,9 @@ import click
 from kefud.cli.common import as_json, by_role, cut, local, office, show, table
 from kefud.compose import Press
 from kefud.correspondence import site_view
-from kefud.desk.ticket import Ticket, chinese
+from kefud.desk.decisions import Classify, Effect, SetFields
+from kefud.desk.houses import normalise_house
+from kefud.desk.ticket import CATEGORIES, KINDS, Requester, Ticket, chinese
 from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
 from kefud.shipped import shipped
@@ -145,6 +147,7 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "need-info": ("need_info", "Ask the requester for what is missing, all at once; may be repeated.", ("missing*",)),
     "respond": ("respond", "A person has spoken with the requester.", ("text",)),
     "callback": ("respond", "The call-back was made.", ("text",)),
+    "finding": ("finding", "An item of an inspection was looked at again: ok, or open.", ("item", "state", "text")),
     "contribute": ("contribute", "The contribution of a department.", ("department", "text")),
     "release": ("release", "Let its held letters go (for those who sign).", ("text",)),
     "task": ("done", "A task is done; its kind as `ticket show --json` has it.", ("kind=task", "text")),
@@ -186,6 +189,68 @@ def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> c
 
 for _name, (_order, _text, _arguments) in HANDLING.items():
     ticket.add_command(_handling(_name, _order, _text, _arguments))
+
+
+@ticket.command("new")
+@click.option("--text", required=True, help="What was brought, in the words of the visitor.")
+@click.option("--house", default="", help="3号楼2单元501, or any usual form.")
+@click.option("--name", default="")
+@click.option("--phone", default="")
+@click.option("--email", default="")
+@click.option("--kind", type=click.Choice(KINDS), help="Where the words leave it open.")
+@click.option("--category", type=click.Choice(CATEGORIES))
+@click.option("--at", "when", help="When it was brought (ISO 8601); now, if not given.")
+@by_role
+@as_json
+@click.pass_context
+def new(ctx: click.Context, /, text: str, when: str | None, role: str, as_json: bool, **about: str) -> None:
+    """Register what somebody brought to the counter: the front desk's entry."""
+    with office(ctx) as found:
+        house = normalise_house(about["house"]) if about["house"] else None
+        if about["house"] and not house:
+            raise Usage(f'"{about["house"]}" is no house that can be read')
+        people = Requester(about["name"], about["phone"], about["email"])
+        known = any((about["name"], about["phone"], about["email"]))
+        stated = Classify(
+            kind=about["kind"], category=about["category"], house=house, requester=people if known else None,
+            origin="owner" if known or house else None, rule="S1-4.3.2", why=f"{chinese(role)}当面登记",
+        )  # fmt: skip
+        at = instant(when, found) if when else None
+        _shown(found.enter(text, {"by": role, **{k: v for k, v in about.items() if v}}, [stated], at), as_json)
+
+
+@ticket.command("inspect")
+@click.option("--finding", "findings", multiple=True, required=True, help="What was found; may be repeated.")
+@click.option("--party", default="property_company", show_default=True, help="Who has to put it right.")
+@click.option("--place", default="")
+@click.option("--rectify-by", "until", help="Until when (ISO 8601); else by [deadlines] rectify.inspection.")
+@by_role
+@as_json
+@click.pass_context
+def inspect(
+    ctx: click.Context, findings: tuple[str, ...], party: str, place: str, until: str | None, role: str, as_json: bool
+) -> None:
+    """Enter what an inspection of the property service found: one notice, and each item is looked at again."""
+    with office(ctx) as found:
+        if found.site.party(party) is None:
+            raise Usage(f'there is no party "{party}"')
+        fields: dict[str, Any] = {"findings": [{"text": x, "state": "open"} for x in findings], "inspected": party}
+        fields |= {"place": place} if place else {}
+        fields |= {"rectify_by": instant(until, found).isoformat()} if until else {}
+        stated = Classify(
+            kind="liaison", origin="internal", urgency="normal", important=False, subject=f"巡查整改{f'：{place}' if place else ''}",
+            rule="S1-5.7.2", why=f"{chinese(role)}巡查登记",
+        )  # fmt: skip
+        given = [stated, Effect(("inspection",), rule="S1-5.7.2"), SetFields(fields, rule="S1-5.7.2", why="巡查发现")]
+        text = "巡查发现：\n" + "\n".join(f"{n}. {x}" for n, x in enumerate(findings, 1))
+        _shown(found.enter(text, {"by": role, "inspection": True, "place": place}, given), as_json)
+
+
+def _shown(made: Ticket, as_json: bool) -> None:
+    if as_json:
+        show(ticket_json(made))
+    else:
+        click.echo(f"{made.number}: {chinese(made.status)} ({made.status})")
 
 
 @ticket.command("print")

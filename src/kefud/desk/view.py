@@ -24,7 +24,7 @@ LONGEST = 8_000
 DEADLINE_NAMES: dict[str, str] = {
     "first_response": "首次响应", "plan": "详细解决方案", "reply": "答复", "notice_property": "书面通知物业公司",
     "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
-    "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "visit": "回访",
+    "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "rectify": "整改", "read": "传阅", "visit": "回访",
     "progress": "进展告知", "thanks": "答谢", "acknowledge": "部门签收", "sign_off": "联系单签收",
     "important": "重要事项签阅",
 }  # fmt: skip
@@ -255,6 +255,7 @@ def notice_view(
         "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
         "house_zh": view["house_zh"], "place": view["fields"].get("place", ""),
         "incident_time": view["fields"].get("incident_time", ""),
+        "demand": "" if ticket.fields.get("insults") else clean(str(ticket.fields.get("demand") or "")),
         "contact": view["contact"],
         "mask": mask,
         "hide_house": mask and hides_house(ticket),
@@ -341,7 +342,7 @@ def _notice_form(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, A
         "request": "", "finish_by": _due(view, "resolve"), "reply_by": _due(view, "reply"), "limit_rule": "",
         "enclosures": [],
         "delivery": "电子邮件", "delivered_at": "", "round": view["round"], "previous": _field(fields, "previous_form"),
-        **_taken(fields, "place", "incident_time"),
+        **_taken(fields, "place", "incident_time", "demand"),
     }  # fmt: skip
 
 

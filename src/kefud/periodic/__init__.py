@@ -10,5 +10,6 @@ from kefud.periodic.post import Post
 from kefud.periodic.reporting import Reporter, is_masked, settings_of
 from kefud.periodic.signing import Signing
 from kefud.periodic.stage import Periodic
+from kefud.periodic.surveying import Surveying
 
-__all__ = ["Periodic", "Post", "Reporter", "Signing", "is_masked", "settings_of"]
+__all__ = ["Periodic", "Post", "Reporter", "Signing", "Surveying", "is_masked", "settings_of"]

@@ -84,6 +84,12 @@ class Post:
         self._put(tx, to, name, address, template, data, now, key=key, attachments=self._enclosed(tx, files, forms, now))
         return True
 
+    def owner(
+        self, tx: Connection, address: str, template: str, data: Mapping[str, Any], now: datetime, *, key: str
+    ) -> None:
+        """A letter to an owner that belongs to no ticket."""
+        self._put(tx, "requester", "", address, template, data, now, key=key)
+
     def tell(self, address: str, role: str, kind: str, result: Mapping[str, Any], now: datetime, *, answers: Message) -> None:
         """Tell the writer of a sign-off what became of it."""
         found = self.reader(role, now)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from kefud.api import Site
+from kefud.api import House, Site
 from kefud.desk.cases import Case
 from kefud.reports import (
     Desk,
@@ -29,6 +29,7 @@ from kefud.store.registers import Made
 
 Data = dict[str, Any]
 SIGNED = {"daily": ("S0-4.2.4a", "主管每日查阅台帐"), "weekly": ("S0-4.2.5a", "经理每周查阅并给出指导意见")}
+AFTER_HANDOVER = timedelta(days=30)
 VERDICTS = {"pass": "合格", "fail": "不合格", "": "待检查"}
 
 
@@ -114,12 +115,20 @@ class Reporter:
         """Houses to call on; those who want no contact are left out (S4-2.1.1)."""
         last = registers.last_contacts(tx, at)
         houses = [
-            (h.id, h.adviser, last.get(h.id))
+            (h.id, h.adviser, self._contact(h, last.get(h.id), at))
             for h in self.site.houses.values()
             if h.id not in self.settings.opt_out and h.status not in ("vacant", "unsold", "opted_out")
         ]
         plan = summaries.visit_plan(houses, at, self.settings.contact_days, self.desk, name)
         return {**plan, "most": self.settings.visits_per_week}
+
+    def _contact(self, house: House, last: datetime | None, at: datetime) -> datetime | None:
+        """The last contact that counts: thirty days after the hand-over the house is called on anew (S4-3.4.2)."""
+        if house.handed_over is None:
+            return last
+        wanted = house.handed_over + AFTER_HANDOVER
+        due = wanted <= self._day(at) and (last is None or self._day(last) < wanted)
+        return None if due else last or at
 
     # Month and year
 

@@ -18,7 +18,7 @@ from kefud.periodic.reporting import Reporter
 from kefud.reports import RHYTHM, Slot, digests, export, for_reader, latest, span_of
 from kefud.reports.forms import FORMS, forms
 from kefud.reports.sheets import tables, title
-from kefud.store import registers, settings
+from kefud.store import letters, registers, settings
 from kefud.store.database import Connection, Database
 from kefud.store.registers import Made
 
@@ -36,6 +36,8 @@ TEMPLATES = {
 WITH_TABLES = ("weekly", "monthly", "yearly", "visits", "contractors")
 """Reports that enclose a workbook."""
 WITH_FORM = ("record", "monthly", "contractors", "meeting", "yearly")
+UNDELIVERED = "reports/undelivered-report"
+LOST_WITHIN = timedelta(days=14)
 SINCE, FEED = "reports.since", "reports.feed"
 
 
@@ -82,6 +84,7 @@ class Periodic:
                 worked |= self._patiently(kind, now, lambda kind=kind: self._periodic(kind, now, since))  # type: ignore[misc]
         for name, look in (
             ("missing", self._missing), ("box", self._boxes), ("breaches", self._feed), ("backlog", self._backlog),
+            ("undelivered", self._undelivered),
         ):  # fmt: skip
             if name not in self.reporter.settings.off:
                 worked |= self._patiently(name, now, lambda look=look: look(now, since))  # type: ignore[misc]
@@ -296,6 +299,25 @@ class Periodic:
                 for role in self.reporter.settings.told("breaches"):
                     shown = for_reader(data, self.post.masked(role))
                     self.post.write(tx, role, "reports/breaches", shown, now, key=f"breaches.{now.isoformat()}")
+
+    def _undelivered(self, now: datetime, since: datetime) -> bool:
+        """A digest or report that came back is told to the manager; the manager's own to the leader in charge (S0-4.2.4a)."""
+        with self.db.read() as tx:
+            lost = letters.lost_reports(tx, now - LOST_WITHIN)
+        told = False
+        for letter in lost:
+            with self.db.write() as tx:
+                if letter["template"] == UNDELIVERED or registers.made(tx, "undelivered", str(letter["id"])):
+                    continue
+                data = {
+                    "to_zh": self.reporter.desk.name(letter["recipient"]), "address": "、".join(letter["addresses"]),
+                    "title": letter["subject"], "sent": self.reporter.desk.text(letter["created_at"]),
+                    "reason": letter["last_answer"],
+                }  # fmt: skip
+                registers.keep(tx, "undelivered", str(letter["id"]), now, data)
+                role = "leader_in_charge" if letter["recipient"] == "cs_manager" else "cs_manager"
+                told |= self.post.write(tx, role, UNDELIVERED, data, now, key=f"undelivered.{letter['id']}")
+        return told
 
     def _backlog(self, now: datetime, since: datetime) -> bool:
         """More open tickets with one handler than may be: said once a service day (S3-3.2.3)."""

@@ -80,13 +80,10 @@ def _monthly(data: Data) -> list[dict[str, Any]]:
         f"本月受理{counts['受理']}件，办结{counts['办结']}件，重新处理{counts['重新处理']}件，期末未办结{counts['期末未办结']}件,"
         f"其中逾期{counts['期末逾期']}件。"
     )
-    broken = [
-        f"{r['rule']}：检查{r['checks']}次，违反{r['breaches']}次，未纠正{r['open']}次"
-        for r in data["breaches"]
-        if r["breaches"]
-    ]
+    shown = ("rule", "checks", "breaches", "open")
+    broken = [{"name": _what(r), **{k: str(r[k]) for k in shown}} for r in data["breaches"] if r["breaches"]]
     return [{
-        "number": data["month"], "month": data["month"], "text": text + (f"\n违反规定：{';'.join(broken)}。" if broken else ""),
+        "number": data["month"], "month": data["month"], "text": text, "breaches": broken,
         "figures": [_figure(k) for k in data["kpis"]], "channels": data["channels"], "kinds": data["kinds"],
         "categories": {chinese(k): v for k, v in moved["received"]["by_category"].items()},
         "departments": _departments(data), "missed": [_line(r, late=r["late"]) for r in data["misses"]],
@@ -94,6 +91,12 @@ def _monthly(data: Data) -> list[dict[str, Any]]:
         + [f"{r['house_zh'] or '同一住户'} {r['category_zh']}30日内{r['count']}次" for r in data["repeats"]],
         "improvement": "\n".join(r["text"] for r in data["improvements"]) or "无", "date": "",
     }]  # fmt: skip
+
+
+def _what(breach: Data) -> str:
+    """What the promise was that a rule asks for, as its first breach says."""
+    said = str(breach["list"][0].get("reason") or "") if breach["list"] else ""
+    return said.replace(str(breach["rule"]), "").strip()
 
 
 def _figure(kpi: Data) -> dict[str, Any]:

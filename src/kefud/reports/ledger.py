@@ -14,7 +14,8 @@ from kefud.reports.reader import Desk, Row, span_text
 LEDGER: tuple[tuple[str, str], ...] = (
     ("serial", "序号"), ("number", "工单号"), ("day", "日期"), ("time", "时间"), ("source", "来源"), ("name", "业主姓名"),
     ("house", "房号"), ("phone", "电话"), ("class", "类别"), ("kind", "性质"), ("category", "问题类别"),
-    ("urgent_important", "紧急/重要"), ("content", "内容"), ("instant", "即时答复"), ("agreed_at", "约定答复时间"),
+    ("urgent_important", "紧急/重要"), ("content", "内容"),
+    ("demand", "顾客要求"), ("instant", "即时答复"), ("agreed_at", "约定答复时间"),
     ("answer", "答复内容"), ("answered_at", "实际答复时间"), ("on_time", "是否按时"), ("receiver", "接待人"),
     ("handler", "经办人"), ("department", "转办部门"), ("notice", "联系单号"), ("follow_up", "跟进情况"), ("result", "结果"),
     ("visit", "回访"), ("satisfaction", "满意度"), ("supervisor", "主管查阅(人/时/安排)"),
@@ -69,6 +70,7 @@ def ledger_row(case: Case, serial: int, at: datetime, desk: Desk, checked: Check
         "phone": person["phone"], "class": {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}[t.ticket_class],
         "kind": chinese(t.kind), "category": chinese(t.category), "urgent": chinese(t.urgency),
         "important": "重要" if t.important else "", "urgent_important": _urgency(case), "content": _text(content),
+        "demand": _text(str(fields.get("demand") or "")),
         "instant": "是" if t.has("instant_answer") else "否", "agreed_at": desk.text(promised),
         "answer": _text(_answer(case)), "answered_at": desk.text(answered), "on_time": _on_time(promised, answered, at),
         "receiver": _receiver(case, desk), "handler": desk.name(t.handler),
@@ -82,9 +84,14 @@ def ledger_row(case: Case, serial: int, at: datetime, desk: Desk, checked: Check
     hidden = hides_house(t) or t.masked
     row["masked"] = {
         **person["masked"],
-        **{key: without_personal(row[key], t, house=hidden) for key in ("content", "answer", "result", "remark")},
+        **{key: without_personal(row[key], t, house=hidden) for key in ("content", "demand", "answer", "result", "remark")},
     }
     return row
+
+
+def _read(mark: Any, desk: Desk) -> str:
+    when = as_instant(mark)
+    return f"阅{desk.text(when)}" if when else "未阅"
 
 
 def _text(text: str) -> str:
@@ -280,8 +287,9 @@ def documents_in(cases: Sequence[Case], start: datetime, end: datetime, desk: De
         due = min(
             (d.due for d in t.deadlines if d.name in ("reply", "reply_to_property", "reply_to_sales", "resolve")), default=None
         )
+        marks = t.fields.get("read_marks") or {}
         readers = [
-            f"{desk.name(w.recipient)} {desk.text(w.sent_at or w.at)}"
+            f"{desk.name(w.recipient)} 送{desk.text(w.sent_at or w.at)} {_read(marks.get(w.recipient), desk)}"
             for w in case.letters
             if w.template == "reports/circulation"
         ]

@@ -78,11 +78,17 @@ def take(
     return len(rows)
 
 
+def id_of(tx: Connection, channel: str, ref: str) -> int:
+    """The id of an arrival that is known by channel and reference."""
+    return tx.execute(_ID_OF, {"channel": channel, "ref": ref}).scalar_one()
+
+
 # Statements are built once: building one takes SQLAlchemy four times as long as running it.
 _INSERT = insert(table_of(ArrivalRow))
 _KNOWN = select(ArrivalRow.ref).where(
     ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref.in_(bindparam("refs", expanding=True))
 )
+_ID_OF = select(ArrivalRow.id).where(ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref == bindparam("ref"))
 _WAITING = (
     select(ArrivalRow.id)
     .where(

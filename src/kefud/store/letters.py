@@ -230,6 +230,20 @@ def hold_all(tx: Connection, why: str) -> int:
     return tx.execute(update(LetterRow).where(waiting).values(status="held", hold=why, lease_until=None)).rowcount
 
 
+def came_back(tx: Connection, letter: int, reason: str) -> None:
+    """A letter of no ticket was accepted by a server and returned by another one."""
+    its = (LetterRow.id == letter, LetterRow.status == word("sent"))
+    tx.execute(update(LetterRow).where(*its).values(status="failed", last_answer=reason[:500]))
+
+
+def lost_reports(tx: Connection, since: datetime) -> list[dict[str, Any]]:
+    """Letters of no ticket that failed for good, oldest first."""
+    query = select(LetterRow).where(
+        LetterRow.ticket.is_(None), LetterRow.status == word("failed"), LetterRow.created_at >= since
+    )
+    return [dict(r._mapping) for r in tx.execute(query.order_by(LetterRow.id))]
+
+
 def release_held(tx: Connection, ticket: int, now: datetime) -> int:
     """Let every held letter of a ticket go; returns how many there were."""
     held = (LetterRow.ticket == ticket, LetterRow.status == "held")
