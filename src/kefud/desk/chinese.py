@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _DIGITS = {
     **dict(zip("零一二三四五六七八九", range(10), strict=True)),
@@ -17,6 +18,9 @@ _DIGITS = {
 }
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _MYRIADS = {"万": 10_000, "亿": 100_000_000}
+SHORT = 2_000
+"""Characters up to which a folded text is kept for the next to ask."""
+
 _TENS = {"廿": "二十", "卅": "三十", "卌": "四十"}
 
 
@@ -26,6 +30,12 @@ def fold(text: str) -> str:
     Every character becomes exactly one character, so a place found in the folded text is the same place in the
     original. Folding twice changes nothing.
     """
+    return _fold_again(text) if len(text) <= SHORT else text.translate(_FOLDED)
+
+
+# One text is compared with many things: the rules and the reading of a letter fold it dozens of times.
+@lru_cache(maxsize=512)
+def _fold_again(text: str) -> str:
     return text.translate(_FOLDED)
 
 

@@ -191,15 +191,16 @@ def _base64(payload: str) -> bytes:
     return from_base64(payload.encode("ascii", "ignore")) if payload else b""
 
 
-def from_base64(data: bytes) -> bytes:
-    """Base64 as found in the wild: strange characters skipped, padding missing or in the middle."""
-    pad = data.find(b"=")
-    if pad < 0 or not data[pad:].strip(b"= \r\n\t") or data.count(b"=") > 5000:
+def from_base64(source: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """Base64 as found in the wild: strange characters skipped, padding missing or in the middle. Copies nothing it need not."""
+    end = len(source) if end is None else end
+    pad = source.find(b"=", start, end)
+    if pad < 0 or not source[pad:end].strip(b"= \r\n\t") or source.count(b"=", pad, end) > 5000:
         try:
-            return pybase64.b64decode(data)
+            return pybase64.b64decode(memoryview(source)[start:end])
         except (binascii.Error, ValueError):
-            return _mend_base64(data)
-    return b"".join(_mend_base64(piece) for piece in data.split(b"=") if piece)
+            return _mend_base64(source[start:end])
+    return b"".join(_mend_base64(piece) for piece in source[start:end].split(b"=") if piece)
 
 
 def _mend_base64(data: bytes) -> bytes:

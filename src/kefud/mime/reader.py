@@ -39,7 +39,7 @@ def read_mail(
     """
     if len(raw) > limits.message:
         raise Unreadable(f"the message has {len(raw)} bytes, more than the {limits.message} allowed")
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise Unreadable("the message is empty")
     try:
         return _Reading(bytes(raw), limits).message(received_at, own_hosts)

@@ -43,6 +43,8 @@ class Part:
 
     def content(self) -> bytes:
         """The decoded bytes of a leaf."""
+        if self.is_base64:
+            return from_base64(self.source, self.start, self.end)
         return decode_transfer(self.source[self.start : self.end], self.headers.raw("content-transfer-encoding"))
 
     def leaves(self) -> Iterator[Part]:
