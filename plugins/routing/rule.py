@@ -21,6 +21,7 @@ from kefud.api import (
     Opened,
     Ordered,
     Party,
+    Remark,
     SetFields,
     Site,
     Ticket,
@@ -65,6 +66,7 @@ class Routing:
         if ticket.kind in ("liaison", "document") and not ticket.has("inspection"):
             text = f"来函待办:{ticket.subject or ticket.summary}。办理后登记结果并办结。"
             yield AddTask("letter", route.handler, text, key="letter", rule="S1-4.3.6", why="来函须有人办理、催办、归档")
+        yield from self._stood_in(route.handler, occasion)
         yield SetFields({"ladder": self._ladder(route)}, rule="S1-4.1.1", why="逐级上报顺序在立单时确定")
         yield Move("triaged", rule="S1-4.3.5", why="性质、类别、紧急程度、经办人均已确定")
 
@@ -82,6 +84,17 @@ class Routing:
             fields["contractor"] = firm.id
         if fields:
             yield SetFields(fields, rule="S1-4.3.6", why="抄送与施工单位")
+
+    def _stood_in(self, handler: str, occasion: Opened) -> Iterator[Decision]:
+        """On a day its holder is away the deputy handles what comes, and the ticket says so (S1-3)."""
+        role = self.site.role(handler)
+        if role is None:
+            return
+        acting = role.address_on(self.site.calendar.local(occasion.at).date())
+        if acting and acting != role.address:
+            why = f"{chinese(role.id)}{role.person}不在岗,由代理人{acting}经办"
+            yield SetFields({"stood_in": acting}, rule="S1-3", why=why)
+            yield Remark(why, rule="S1-3")
 
     def _coordinated(self, ticket: Ticket, joint: tuple[str, ...]) -> Iterator[Decision]:
         """Where departments answer together the coordinator is named and told, if the office has one (S2-2.1)."""

@@ -240,3 +240,16 @@ def test_a_joint_ticket_names_its_coordinator(tmp_path: Any) -> None:
     outcome = deliberate(Ticket(kind="consultation", category="fees"), Opened(AT, Message("mail", AT)), [rule])
     assert outcome.ticket.fields["coordinator"] == "issue_coordinator"
     assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["issue_coordinator"]
+
+
+def test_the_deputy_of_an_absent_handler_stands_on_the_ticket(tmp_path: Any) -> None:
+    """Away from the third to the fifth: what comes on the fourth is the deputy's, afterwards the holder's again (S1-3)."""
+    role = '[[role]]\nid = "cs_specialist"\naddress = "s@example.com"\ndeputy = "d@example.com"\n'
+    (rule,) = register_rules(site_of(tmp_path, f"{role}absences = [{{ since = 2025-03-03, until = 2025-03-05 }}]\n"))
+
+    def stood_in(day: str) -> Any:
+        at = datetime.fromisoformat(f"2025-{day}T10:00:00+08:00")
+        ticket = Ticket(kind="complaint", category="environment")
+        return deliberate(ticket, Opened(at, Message("mail", at)), [rule]).ticket.fields.get("stood_in")
+
+    assert (stood_in("03-04"), stood_in("03-06")) == ("d@example.com", None)
