@@ -19,6 +19,7 @@ from kefud.store.arrivals import Waiting
 from kefud.store.database import Database
 from kefud.workers import WITH_ITS_NURSERY, Failed, Worker, WorkerDied
 
+AT_ONCE = 5
 MOST_FAILURES = 3
 REST = timedelta(minutes=15)
 
@@ -70,7 +71,12 @@ class Reader:
         self.seconds = seconds
 
     def read(self, batch: Sequence[Waiting], at: datetime) -> list[Reading | Unread]:
-        """Read a batch; an arrival that kills the child is read alone, and shelved if it does so again."""
+        """Read a batch; an arrival that kills the child is read alone, and shelved if it does so again.
+
+        A few at a time: the rules are asked in the same child, and who asks them does not wait for a whole batch.
+        """
+        if len(batch) > AT_ONCE:
+            return [x for i in range(0, len(batch), AT_ONCE) for x in self.read(batch[i : i + AT_ONCE], at)]
         if not batch:
             return []
         try:

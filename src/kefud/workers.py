@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from kefud.errors import KefudError
+from kefud.turns import Turns
 
 DOING_BYTES = 256
 OUT_OF_MEMORY = 137
@@ -338,7 +339,7 @@ class Worker:
     """One child process with one or more lanes; started when first called, and again after it died.
 
     ``memory`` limits the child's address space in bytes; ``recycle`` is the resident size in bytes above which the child
-    is replaced after a call. Calls on one lane wait for each other.
+    is replaced after a call. Calls on one lane are served in the order in which they come.
     """
 
     def __init__(
@@ -356,7 +357,7 @@ class Worker:
         self._nursery = nursery
         self._spec = {"factory": factory, "args": args, "memory": memory}
         self._count = lanes
-        self._turns = [threading.Lock() for _ in range(lanes)]
+        self._turns = [Turns() for _ in range(lanes)]
         self._recycle = recycle
         self._lock = threading.Lock()
         self._lanes: list[Connection] = []

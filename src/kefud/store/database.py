@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from kefud.errors import Busy, KefudError
+from kefud.turns import Turns
 
 __all__ = ["Connection", "Database"]
 
@@ -31,7 +32,8 @@ class Database:
     def __init__(self, url: str, *, busy: float = 30.0) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        self._turn = threading.RLock()
+        self._opening = threading.Lock()
+        self._turns = Turns()
         self._busy = busy
         self._engine: Engine | None = None
         self._writer: Engine | None = None
@@ -39,7 +41,7 @@ class Database:
     @property
     def engine(self) -> Engine:
         if self._engine is None:
-            with self._turn:
+            with self._opening:
                 self._engine = self._engine or self._open()
                 self._writer = self._engine.execution_options(immediate=True)
         return self._engine
@@ -67,7 +69,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or leaves nothing. Raises Busy where the store is locked for too long."""
         engine = self.engine
-        with self._turn if self.sqlite else nullcontext(), _clear_errors():
+        with self._turns if self.sqlite else nullcontext(), _clear_errors():
             with (self._writer or engine).begin() as connection:
                 yield connection
 
