@@ -23,6 +23,9 @@ GAP = 14
 LONGEST_TAIL = 8
 """How long what follows a gap may be, at most."""
 
+RARELY = 20
+"""How often something is looked for before a pattern for it is worth its making."""
+
 _SENTENCE_END = re.compile(r"[。!?;\n]")
 _CLAUSE_END = re.compile(r"[。!?;,:、\n(]")
 
@@ -34,7 +37,8 @@ class Word:
     group: str
     family: str
     weight: float
-    tail: tuple[re.Pattern[str], ...]
+    tail: tuple[tuple[str, ...], ...]
+    """What must follow after each gap: one of these, the longest first."""
 
 
 class Hit(NamedTuple):
@@ -95,14 +99,11 @@ class Lexicon:
         heads: dict[str, dict[int, dict[str, list[Word]]]] = {}
         for group, weight, text in _entries(tables, ""):
             first, *rest = text.split("…")
-            tail = tuple(re.compile("|".join(map(re.escape, _longest_first(part)))) for part in rest)
+            tail = tuple(tuple(_longest_first(part)) for part in rest)
             word = Word(group, group.partition(".")[0], weight, tail)
             for head in _longest_first(first):
                 heads.setdefault(head[:2], {}).setdefault(len(head), {}).setdefault(head, []).append(word)
-        self._heads = {
-            key: tuple((length, {head: _Entry(words) for head, words in found.items()}) for length, found in lengths.items())
-            for key, lengths in heads.items()
-        }
+        self._heads = {key: tuple((n, _Entries(found)) for n, found in lengths.items()) for key, lengths in heads.items()}
         self._singles = frozenset(key for key in heads if len(key) == 1)
 
     def read(self, text: str) -> Reading:
@@ -117,14 +118,32 @@ class Lexicon:
             lengths = look(pair)
             if lengths is not None and not (pair[0].isdigit() and at and text[at - 1].isdigit()):
                 for length, words in lengths:
-                    head = text[at : at + length]
-                    if head in words:
-                        words[head].find(found, text, at, at + length, sentence_ends)
+                    entry = words.get(text[at : at + length])
+                    if entry is not None:
+                        entry.find(found, text, at, at + length, sentence_ends)
         for character in self._singles.intersection(text):
             ((_, words),) = self._heads[character]
-            for match in re.finditer(re.escape(character), text):
-                words[character].find(found, text, match.start(), match.end(), sentence_ends)
+            entry = words.get(character)
+            for match in re.finditer(re.escape(character), text) if entry else ():
+                entry.find(found, text, match.start(), match.end(), sentence_ends)
         return found
+
+
+class _Entries:
+    """The entries of heads of one length. Most words stand in no text for years: an entry is made when one does."""
+
+    def __init__(self, words: dict[str, list[Word]]) -> None:
+        self._words = words
+        self._made: dict[str, _Entry] = {}
+
+    def get(self, head: str) -> _Entry | None:
+        words = self._words.get(head)
+        if words is None:
+            return None
+        entry = self._made.get(head)
+        if entry is None:
+            entry = self._made[head] = _Entry(words)
+        return entry
 
 
 class _Entry:
@@ -133,17 +152,19 @@ class _Entry:
     def __init__(self, words: list[Word]) -> None:
         self.plain = tuple(word for word in words if not word.tail)
         self.gapped = tuple(word for word in words if word.tail)
-        nexts = {word.tail[0].pattern for word in self.gapped}
-        self.gate = re.compile("|".join(sorted(nexts))) if nexts else None
+        self.nexts = tuple({text for word in self.gapped for text in word.tail[0]})
+        self._asked = 0
+        self._gate: re.Pattern[str] | None = None
 
     def find(self, found: list[Hit], text: str, at: int, end: int, sentence_ends: list[int]) -> None:
         for word in self.plain:
             found.append(Hit(word, at, end, ((at, end),), end - at))
-        if self.gate is None:
+        if not self.nexts:
             return
-        following = bisect_left(sentence_ends, end)
-        limit = sentence_ends[following] if following < len(sentence_ends) else len(text)
-        if not self.gate.search(text, end, min(end + GAP + LONGEST_TAIL, limit)):
+        sentence = bisect_left(sentence_ends, end)
+        limit = sentence_ends[sentence] if sentence < len(sentence_ends) else len(text)
+        stop = min(end + GAP + LONGEST_TAIL, limit)
+        if not self._goes_on(text, end, stop):
             return
         for word in self.gapped:
             spans = _follow(text, end, word.tail, limit)
@@ -152,14 +173,28 @@ class _Entry:
                 found.append(Hit(word, at, spans[-1][1], ((at, end), *spans), length))
 
 
-def _follow(text: str, end: int, tail: tuple[re.Pattern[str], ...], limit: int) -> tuple[tuple[int, int], ...]:
+    def _goes_on(self, text: str, end: int, stop: int) -> bool:
+        """Whether anything follows that one of the words asks for. A pattern is quicker, but takes long to make."""
+        if self._gate is not None:
+            return self._gate.search(text, end, stop) is not None
+        self._asked += 1
+        if self._asked > RARELY:
+            self._gate = re.compile("|".join(map(re.escape, self.nexts)))
+        return any(text.find(following, end, stop) >= 0 for following in self.nexts)
+
+
+def _follow(text: str, end: int, tail: tuple[tuple[str, ...], ...], limit: int) -> tuple[tuple[int, int], ...]:
     spans = []
     for part in tail:
-        match = part.search(text, end, min(end + GAP + LONGEST_TAIL, limit))
-        if match is None or match.start() > end + GAP:
+        first, last = -1, -1
+        for following in part:
+            at = text.find(following, end, min(end + GAP + LONGEST_TAIL, limit))
+            if at >= 0 and (first < 0 or at < first):
+                first, last = at, at + len(following)
+        if first < 0 or first > end + GAP:
             return ()
-        spans.append(match.span())
-        end = match.end()
+        spans.append((first, last))
+        end = last
     return tuple(spans)
 
 
