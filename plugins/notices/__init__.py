@@ -125,7 +125,8 @@ class Notices:
         if praised and praised != "cs_center":
             why = f"表扬转达{chinese(praised)}"
             yield Effect((f"praise_forward:{praised}",), rule="S1-4.3.5", why=why)
-            yield Write(praised, "reports/praise-forward", {"praised": praised, "praised_zh": self._name(praised)}, key="praise", rule="S1-4.3.5", why=why)
+            said = {"praised": praised, "praised_zh": self._name(praised)}
+            yield Write(praised, "reports/praise-forward", said, key="praise", rule="S1-4.3.5", why=why)
 
     def _name(self, id: str) -> str:
         party = self.site.party(id)

@@ -718,8 +718,8 @@ class _Reader:
         service = config.service
         site = Site(
             name=service.name, estate=service.estate, developer=service.developer, property_company=service.property_company,
-            hotline=service.hotline, postal_address=service.postal_address, timezone=service.timezone, profile=service.profile, outgoing=service.outgoing,
-            own_addresses=service.own_addresses, complaint_addresses=service.complaint_addresses,
+            hotline=service.hotline, postal_address=service.postal_address, timezone=service.timezone, profile=service.profile,
+            outgoing=service.outgoing, own_addresses=service.own_addresses, complaint_addresses=service.complaint_addresses,
             own_hosts=service.own_hosts, authserv_id=service.authserv_id, parties=config.party, roles=config.role,
             houses=houses, knowledge=knowledge, calendar=calendar, terms=terms, channels=config.channel,
             transports=config.transport, settings=config.plugin, limits=config.limits, spool=spool, base=str(base),

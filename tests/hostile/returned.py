@@ -292,7 +292,7 @@ PEOPLE = {
     "quotes our own note": away(A, f"Re: {SUBJECT}", f"电梯又坏了。\n\n在 2025-03-03,客户服务中心 写道:\n> 此邮件为系统自动发送,请勿直接回复。\n> {ABSENT}"),
     "received": away(A, f"Re: {SUBJECT}", "收到。已安排张师傅今天下午上门。"),
     "a returned parcel": away(A, "快递被退回", "我的快递被物业退回了,投递失败,请查一下监控。"),
-    "a bounce passed on": away(A, "Fw: 系统退信", f"我给你们另一个邮箱写信被退回了,你们看看:\n抱歉,您的邮件被退回来了\n收件人 fuwu@estate.example.com\nMessage-ID: <x@mail.example.com>"),
+    "a bounce passed on": away(A, "Fw: 系统退信", "我给你们另一个邮箱写信被退回了,你们看看:\n抱歉,您的邮件被退回来了\n收件人 fuwu@estate.example.com\nMessage-ID: <x@mail.example.com>"),
     "the office is closed": away(A, "物业办公室没人", "我去了三次,不在办公室,没有人。"),
     "read the meter": away(A, "Read: the meter", "水表读数请重新读一遍。"),
     "automatic door": away(A, "自动门坏了", "单元门自动回弹太快,夹到老人。"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from line.office import Line, line, mail
+from line.office import line, mail
 from servers.dovecot import Dovecot
 
 from kefud.desk.dispatch import Sent

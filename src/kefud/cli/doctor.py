@@ -10,8 +10,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -123,7 +124,7 @@ def _configured(ctx: click.Context) -> Iterator[Finding]:
 
 
 def _calendar(found: Loaded) -> Iterator[Finding]:
-    horizon, today = found.site.calendar.horizon(), date.today()
+    horizon, today = found.site.calendar.horizon(), datetime.now(ZoneInfo(found.site.timezone)).date()
     days = (horizon - today).days
     text = f"make-up working days are known until {horizon}"
     if days < 60:

@@ -330,7 +330,7 @@ _ANSWERS_ABOUT = (
     .select_from(LetterRow)
     .where(
         LetterRow.ticket == bindparam("ticket"), LetterRow.created_at >= bindparam("since"), *_AN_ANSWER,
-        _ADDRESSES == bindparam("addresses"),
+        bindparam("addresses") == _ADDRESSES,
     )
 )  # fmt: skip
 _NUMBERED = select(DocumentRow).where(
