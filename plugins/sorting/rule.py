@@ -89,7 +89,9 @@ class Sorting:
         self.confidence = float(settings.get("ocr_confidence", 0.9))
         self.within = timedelta(days=int(settings.get("agreed_within_days", 60)))
         shown = tomllib.loads((Path(__file__).parent / "examples.toml").read_text("utf-8"))
-        lexicon = Lexicon(_merged(tables, settings.get("words", {})))
+        words = _merged(tables, settings.get("words", {}))
+        lexicon = Lexicon(words)
+        self.advertising = Lexicon({"spam": words.get("spam", {})})
         examples = Examples(_merged(shown, settings.get("examples", {})), lexicon)
         self.examiner = Examiner(lexicon, int(settings.get("households", 3)), examples)
 
@@ -135,7 +137,7 @@ class Sorting:
         """A stranger's mail that offers something, names no house and says nothing of the estate."""
         if message.medium != "mail" or origin.word != "owner" or contact.house or contact.registered_phone:
             return False
-        reading = self.examiner.lexicon.read(fold(whole))
+        reading = self.advertising.read(fold(whole))
         return reading.weight("spam.advert") >= ADVERTISING and not reading.of("spam.ours")
 
     def _matters(
