@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from nursery import shared
+
 from kefud.config import load
 from kefud.desk.ticket import Ticket
 from kefud.store import letters, tickets
@@ -39,7 +41,7 @@ class Estate:
         (self.home / "plugins" / name / "__init__.py").write_text(code, "utf-8")
 
     def open(self) -> Office:
-        return Office(load(self.file), clock=lambda: self.now)
+        return Office(load(self.file), clock=lambda: self.now, nursery=shared())
 
     def put(self, text: str, sender: str = "owner@example.com", subject: str = "来信", **more: Any) -> bytes:
         """A mail as our own server would have put it there just now."""

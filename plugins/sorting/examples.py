@@ -11,6 +11,8 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 from kefud.api import fold
 
@@ -35,22 +37,38 @@ class Examples:
     """Learnt once from examples: how strongly each sign of a text speaks for each kind and each category."""
 
     def __init__(self, examples: Mapping[str, Sequence[str]], lexicon: Lexicon) -> None:
-        read = lexicon.read
-        known = [(title.partition(" "), signs(read(fold(text)))) for title, texts in examples.items() for text in texts]
-        self.kinds, of_kinds, first_kinds = _learnt([(title[0], found) for title, found in known])
-        self.categories, of_categories, first_categories = _learnt([(title[2], found) for title, found in known])
-        self.first = first_kinds + first_categories
-        self.signs = {sign: row + of_categories[sign] for sign, row in of_kinds.items()}
+        self._examples = examples
+        self._lexicon = lexicon
 
     def weigh(self, found: Iterable[str]) -> tuple[Weights, Weights]:
         """How much the signs speak for each kind and category, from below 0 to some units; {} where none is known."""
-        rows = [*filter(None, map(self.signs.get, found))]
+        learnt = self._learnt
+        rows = [*filter(None, map(learnt.signs.get, found))]
         if not rows:
             return {}, {}
         measure = min(1.0, USUAL / len(rows))
-        sums = [first + measure * said for first, said in zip(self.first, map(sum, zip(*rows, strict=True)), strict=True)]
-        kinds = len(self.kinds)
-        return dict(zip(self.kinds, sums, strict=False)), dict(zip(self.categories, sums[kinds:], strict=True))
+        sums = [first + measure * said for first, said in zip(learnt.first, map(sum, zip(*rows, strict=True)), strict=True)]
+        kinds = len(learnt.kinds)
+        return dict(zip(learnt.kinds, sums, strict=False)), dict(zip(learnt.categories, sums[kinds:], strict=True))
+
+    @cached_property
+    def _learnt(self) -> _Learnt:
+        """Learnt with the first text: it takes half a second, and not everybody who loads the plugin sorts."""
+        read = self._lexicon.read
+        known = [(title.partition(" "), signs(read(fold(text)))) for title, texts in self._examples.items() for text in texts]
+        kinds, of_kinds, first_kinds = _learnt([(title[0], found) for title, found in known])
+        categories, of_categories, first_categories = _learnt([(title[2], found) for title, found in known])
+        rows = {sign: row + of_categories[sign] for sign, row in of_kinds.items()}
+        return _Learnt(kinds, categories, first_kinds + first_categories, rows)
+
+
+class _Learnt(NamedTuple):
+    """The labels, what each starts with, and for each sign how strongly it speaks for each label."""
+
+    kinds: tuple[str, ...]
+    categories: tuple[str, ...]
+    first: list[float]
+    signs: dict[str, list[float]]
 
 
 def _learnt(examples: Iterable[tuple[str, frozenset[str]]]) -> tuple[tuple[str, ...], dict[str, list[float]], list[float]]:

@@ -117,7 +117,8 @@ class RehearsalRoom:
 class Office:
     """A running kefud: the store, the children, the stages. Use as a context manager.
 
-    ``clock`` gives aware instants; ``nonce`` short random text. Opening takes the store's lock and raises Busy (75) where
+    ``clock`` gives aware instants; ``nonce`` short random text; ``nursery`` is one that several offices share. Opening takes
+    the store's lock and raises Busy (75) where
     another daemon holds it.
     """
 
@@ -129,6 +130,7 @@ class Office:
         nonce: Callable[[], str] = lambda: secrets.token_hex(5),
         exclusive: bool = True,
         open_store: bool = True,
+        nursery: Nursery | None = None,
     ) -> None:
         self.loaded = loaded
         self.site = loaded.site
@@ -136,7 +138,8 @@ class Office:
         self.spool = Path(loaded.spool)
         self.owner = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
         self.db = Database(loaded.database)
-        self.nursery = Nursery(PRELOAD)
+        self.nursery = nursery or Nursery(PRELOAD)
+        self._own_nursery = nursery is None
         self.plugins = loader.find([*loaded.plugins, shipped("plugins")])
         self.composer = Composer([*loaded.templates, str(shipped("templates"))])
         self.breaker = Breaker(self.db, clock)
@@ -195,7 +198,8 @@ class Office:
         self._closing.set()
         for worker in self.workers:
             worker.stop()
-        self.nursery.close()
+        if self._own_nursery:
+            self.nursery.close()
         if not self.db.sqlite:
             with suppress(KefudError), self.db.write() as tx:
                 for name in self._leases:

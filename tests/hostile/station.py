@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from line.office import MONDAY, PARTIES, ROLES
+from nursery import shared
 from servers.scripted_smtp import ScriptedSmtp
 
 from kefud.config import load
@@ -89,7 +90,7 @@ off = {json.dumps(list(REPORTS))}
         self.loaded = load(self.path)
         self._started = time.monotonic()
         self._runs = bool(folders)
-        self.office = Office(self.loaded, clock=self.clock)
+        self.office = Office(self.loaded, clock=self.clock, nursery=shared())
 
     def clock(self) -> datetime:
         """The test's own time; it also runs where folders are watched, for files settle by it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hostile.station import Station, station
 from line.office import mail
+from nursery import shared
 
 from kefud.store import settings
 
@@ -169,7 +170,7 @@ def test_a_bad_transport_loses_no_letter(tmp_path: Path, deed: str) -> None:
     from kefud.config import load
     from kefud.wiring import Office
 
-    with Office(load(office.path), clock=office.clock) as broken:
+    with Office(load(office.path), clock=office.clock, nursery=shared()) as broken:
         office.office = broken
         office.put(mail(f"5号楼1单元101业主,{LEAK}", sender="a@mail.example.com"))
         broken.run_once()

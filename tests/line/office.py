@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from nursery import shared
 from servers.dovecot import Dovecot, Mailbox
 from servers.scripted_smtp import ScriptedSmtp
 
@@ -101,7 +102,7 @@ tls = "none"
             "utf-8",
         )
         self.loaded = load(self.path)
-        self.office = Office(self.loaded, clock=lambda: self.now)
+        self.office = Office(self.loaded, clock=lambda: self.now, nursery=shared())
 
     @property
     def now(self) -> datetime:
