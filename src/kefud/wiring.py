@@ -118,8 +118,7 @@ class Office:
     """A running kefud: the store, the children, the stages. Use as a context manager.
 
     ``clock`` gives aware instants; ``nonce`` short random text; ``nursery`` is one that several offices share. Opening takes
-    the store's lock and raises Busy (75) where
-    another daemon holds it.
+    the store's lock and raises Busy (75) where another daemon holds it.
     """
 
     def __init__(
@@ -152,6 +151,7 @@ class Office:
         self._casework: Casework | None = None
         self._leases: dict[str, tuple[float, bool]] = {}
         self._closing = threading.Event()
+        self._looking: threading.Thread | None = None
         self._once: tuple[list[Receiver], list[Stage]] | None = None
 
     def __enter__(self) -> Office:
@@ -471,7 +471,8 @@ class Office:
         self.nursery.start()
         self.look_after_others()
         # A word to the log and to `kefud status`; nothing waits for it, least of all the mail.
-        threading.Thread(target=self._say_what_is_broken, daemon=True).start()
+        self._looking = threading.Thread(target=self._say_what_is_broken, daemon=True)
+        self._looking.start()
         daemon = self.daemon()
         daemon.obey(orders)
         self.say_alive()
@@ -488,12 +489,15 @@ class Office:
         for receiver in receivers:
             receiver.empty(self._closing.wait)
         run_until_idle(rest)
+        if self._looking is not None:
+            self._looking.join()
         return self.undone(failed=[r.channel for r in receivers if r.failing])
 
     def _line(self) -> tuple[list[Receiver], list[Stage]]:
         """The stages of `run_once`, built once."""
         if self._once is None:
-            self.look_at_plugins()
+            self._looking = threading.Thread(target=self._say_what_is_broken, daemon=True)
+            self._looking.start()
             nothing = lambda: None  # noqa: E731
             rest: list[Stage] = [
                 *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True),
