@@ -29,7 +29,7 @@ class Act:
 class Plot:
     """A matter and its people.
 
-    ``words`` may hold {house}, {phone}, {trouble}, {defect}, {matter} and {idea}; the words of an act {cause} and {later}.
+    Words may hold {house}, {phone}, {trouble}, {nuisance}, {defect}, {matter} and {idea}; those of an act {cause}, {later}.
     """
 
     name: str
@@ -60,6 +60,7 @@ DEFECTS = (
     "次卧天花板起皮", "书房插座没有电", "餐厅踢脚线松动",
     "衣帽间柜板发霉", "玄关瓷砖缺角", "地暖分水器不热",
 )  # fmt: skip
+NUISANCES = ("石凳又脏又旧没人擦洗", "自行车棚又脏又乱", "草坪里长满杂草", "水池漂着一层落叶", "公共座椅油漆斑驳")
 MATTERS = ("搬家要不要提前登记", "门禁卡丢了怎么补办", "暖气几月份开始供应")
 IDEAS = ("东门增设一组垃圾分类箱", "中心花园多装几盏路灯", "车库入口加装反光镜", "儿童乐园铺设软垫")
 PC, FIRM, SPECIALIST, SUPERVISOR, CLERK = "property_company", "contractor-a", "cs_specialist", "cs_supervisor", "cs_clerk"
@@ -169,7 +170,10 @@ PLOTS = (
         Act(50 * H, SPECIALIST, "visits", "满意"),
     ),
     complaint("owner impatient", Act(2 * H, PC, "signs", "收到"), Act(40 * H, "owner", "chases", "怎么还没有人来处理?")),
-    complaint("owner gives up", Act(2 * H, PC, "signs", "收到"), Act(9 * H, "owner", "withdraws", "我要撤回投诉,谢谢。")),
+    Plot(  # no matter of safety, for those do not end because somebody gives up
+        "owner gives up", "我是{house}的业主,电话{phone}。{nuisance},我要投诉物业。", "complaint", PC,
+        (Act(2 * H, PC, "signs", "收到"), Act(9 * H, "owner", "withdraws", "我要撤回投诉,谢谢。")),
+    ),
     Plot("archive answers", "请问快递驿站的取件时间是几点?{house},电话{phone}。", "consultation", "cs_center"),
     Plot(
         "clerk answers", "请问{matter}?{house},电话{phone}。", "consultation", "cs_center",

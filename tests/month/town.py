@@ -20,7 +20,7 @@ from typing import Any
 
 from estate import Estate
 from line.office import CHINA, PARTIES, ROLES, mail
-from month.people import DEFECTS, IDEAS, MATTERS, TROUBLES, Act, Plot
+from month.people import DEFECTS, IDEAS, MATTERS, NUISANCES, TROUBLES, Act, Plot
 from paper import render_letter
 
 from kefud.desk.ticket import Ticket
@@ -109,7 +109,7 @@ class Matter:
 
     @property
     def text(self) -> str:
-        said = {"trouble": TROUBLES, "defect": DEFECTS, "matter": MATTERS, "idea": IDEAS}
+        said = {"trouble": TROUBLES, "defect": DEFECTS, "matter": MATTERS, "idea": IDEAS, "nuisance": NUISANCES}
         words = {name: texts[self.turn % len(texts)] for name, texts in said.items()}
         return self.plot.words.format(house=self.house, phone=self.phone, **words)
 
