@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from servers.certificates import certificates
-from servers.dovecot import Dovecot, available, dovecot
+from servers.dovecot import Dovecot, dovecot
 from servers.dovecot import Mailbox as Account
 from servers.scripted_imap import DEFAULT, Command, Script, ScriptedImap, Talk
 
@@ -30,8 +30,6 @@ SECRET = "canary-4711"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Dovecot]:
-    if not available():
-        pytest.skip("needs dovecot-imapd and openssl")
     with dovecot() as running:
         yield running
 

@@ -56,8 +56,8 @@ class Examples:
         """Learnt with the first text: it takes half a second, and not everybody who loads the plugin sorts."""
         read = self._lexicon.read
         known = [(title.partition(" "), signs(read(fold(text)))) for title, texts in self._examples.items() for text in texts]
-        kinds, of_kinds, first_kinds = _learnt([(title[0], found) for title, found in known])
-        categories, of_categories, first_categories = _learnt([(title[2], found) for title, found in known])
+        kinds, of_kinds, first_kinds = _odds([(title[0], found) for title, found in known])
+        categories, of_categories, first_categories = _odds([(title[2], found) for title, found in known])
         rows = {sign: row + of_categories[sign] for sign, row in of_kinds.items()}
         return _Learnt(kinds, categories, first_kinds + first_categories, rows)
 
@@ -71,7 +71,7 @@ class _Learnt(NamedTuple):
     signs: dict[str, list[float]]
 
 
-def _learnt(examples: Iterable[tuple[str, frozenset[str]]]) -> tuple[tuple[str, ...], dict[str, list[float]], list[float]]:
+def _odds(examples: Iterable[tuple[str, frozenset[str]]]) -> tuple[tuple[str, ...], dict[str, list[float]], list[float]]:
     """The labels, for each sign that stands in two examples its log odds for each of them, and what each starts with."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()

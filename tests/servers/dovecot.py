@@ -71,10 +71,6 @@ service stats {{
 """
 
 
-def available() -> bool:
-    return bool(shutil.which("dovecot")) and bool(shutil.which("openssl"))
-
-
 class Mailbox:
     """One user of the server, known to nobody else."""
 
