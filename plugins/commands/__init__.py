@@ -26,6 +26,7 @@ from kefud.api import (
 from .customers import Customers
 from .departments import Answer, Departments
 from .orders import SIGNING, Orders, release
+from .repairs import FILED
 from .speech import Said, commands, is_empty, labelled, spoken
 
 BY_STAFF = ("handled", "extend", "transfer", "in_progress")
@@ -102,7 +103,7 @@ class Commands:
         elif place == "lead":
             for one in wanted:
                 yield from self.departments.carry_out(ticket, party, one, at, answer)
-            if not wanted and labelled(text):
+            if not wanted and labelled(text).keys() - {*FILED}:
                 whole = Said("handled", "处理情况", text)
                 yield from self.departments.carry_out(ticket, party, whole, at, answer)
         elif not is_empty(text):

@@ -38,6 +38,7 @@ from kefud.api import (
     parse_when,
 )
 
+from .repairs import FILED, filed
 from .speech import Said, is_empty, labelled, unlabelled
 
 PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "reply_to_sales")
@@ -130,8 +131,9 @@ class Departments:
             answer.refuse("handled", f"工单当前为“{chinese(ticket.status)}”")
             return
         fields = labelled(said.text)
-        generic = fold(said.words).startswith(MUST_SAY) and is_empty(said.text)
-        if generic:
+        fields |= filed(fields, at, self.site)
+        told = fields.keys() - {*FILED} or not is_empty(unlabelled(said.text))
+        if fold(said.words).startswith(MUST_SAY) and not told:
             answer.refuse("handled", "请写明处理情况及结果(S3-2.5.3)")
             yield from _onward(ticket, "in_progress", party, "责任部门报告已处理,待补结果")
             return

@@ -39,6 +39,7 @@ from kefud.api import (
 
 from .customers import decide_extension
 from .departments import Answer, Departments, ask_extension, lacking
+from .repairs import filed, unreadable
 
 SIGNING = ("cs_manager", "leader_in_charge", "leadership")
 """Who may decline in their own name; a decline by anyone else waits for the manager's signature (SERVICE_RULES §9)."""
@@ -209,9 +210,12 @@ class Orders:
         given = {name: order.args[name] for name in REPORTED if order.args.get(name)}
         result = _text(order, "result") or str(ticket.fields.get("result") or "")
         by = _text(order, "done_by", text=False) or str(ticket.fields.get("done_by") or order.by)
-        values = {**given, "result": result, "done_by": by}
+        values = {**given, **filed(order.args, order.at, self.site), "result": result, "done_by": by}
         if not result:
             yield Refuse("请写明处理结果(S3-2.5.3)", rule="S3-2.5.3")
+            return
+        if wrong := unreadable(order.args, order.at, self.site):
+            yield Refuse(f"{wrong}(S1-4.2.7)", rule="S1-4.2.7")
             return
         yield SetFields(values, rule="S3-2.5.3", why=f"{chinese(order.by)}登记处理情况")
         if ticket.status in ("reopened", "triaged", "assigned", "acknowledged"):

@@ -116,6 +116,21 @@ def test_done_without_a_word_of_what_was_done_is_refused(site: Site) -> None:
     assert outcome.ticket.status == "in_progress" and "处理情况" in transcript(outcome)["refused"][0]
 
 
+def test_a_repair_report_names_cost_and_warranty(site: Site) -> None:
+    fields = wrote(site, repair(), "已处理:更换阀芯。\n费用:380元\n保修期:两年").ticket.fields
+    assert (fields["result"], fields["cost"], fields["warranty"]) == ("更换阀芯", "380.00", "2027-03-05")
+
+
+@pytest.mark.parametrize("text", ["维修费用:500元,须业主承担", "已处理。费用:500元"])
+def test_a_price_alone_is_no_result(site: Site, text: str) -> None:
+    assert wrote(site, repair(), text).ticket.status in ("assigned", "in_progress")
+
+
+@pytest.mark.parametrize("given", [{"cost": "很贵"}, {"warranty": "很久"}, {"warranty": "2027-02-30"}])
+def test_cost_and_warranty_are_entered_so_that_they_can_be_read(site: Site, given: dict[str, str]) -> None:
+    assert "S1-4.2.7" in ordered(site, repair(status="in_progress"), "handle", result="已修", **given).refused[0]
+
+
 def test_a_complaint_names_what_is_missing(site: Site) -> None:
     outcome = wrote(site, repair(kind="complaint"), "已处理:已批评当事人\n原因:情绪失控")
     assert outcome.ticket.status == "in_progress"

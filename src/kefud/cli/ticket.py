@@ -130,7 +130,7 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
                     ("text", "for-department!")),
     "handle": ("handle", "It is handled: result, and for complaints inquiry, cause, solution and talk.",
                ("text=result", "inquiry", "cause", "solution", "talk=customer_talk", "opinion=written_opinion", "liable-unit",
-                "improvement", "done-by")),
+                "improvement", "done-by", "cost", "warranty")),
     "verify": ("verify", "Acceptance by us, not by the doer.", ("text", "failed!")),
     "visit": ("visit", "Record a return visit.", ("result", "text", "way")),
     "close": ("close", "Close it.", ("reason",)),
@@ -251,6 +251,47 @@ def _shown(made: Ticket, as_json: bool) -> None:
         show(ticket_json(made))
     else:
         click.echo(f"{made.number}: {chinese(made.status)} ({made.status})")
+
+
+@ticket.command("house")
+@click.argument("house")
+@click.option("--reason", default="", help="Why; it stands in the access log.")
+@as_json
+@click.pass_context
+def house_(ctx: click.Context, house: str, reason: str, as_json: bool) -> None:
+    """The repair file of a HOUSE, oldest first: who did what, acceptance, cost and warranty (S1-4.2.7)."""
+    from kefud.cli.privacy import note
+
+    known = normalise_house(house)
+    if not known:
+        raise Usage(f'"{house}" is no house that can be read')
+    with office(ctx) as found:
+        note(found, "house", known, reason)
+        with found.db.read() as tx:
+            loaded = tickets.load(tx, tickets.search(tx, text=known, most=10_000)).values()
+            repairs = sorted((t for t in loaded if t.house == known and t.kind == "repair"), key=lambda t: t.id)
+            rows = [{**_repair(t, found), "photos": _photos(tickets.messages_of(tx, t.id))} for t in repairs]
+    if as_json:
+        show(rows)
+    else:
+        table([list(row.values()) for row in rows], list(rows[0]) if rows else ["number"])
+
+
+def _photos(messages: list[dict[str, Any]]) -> str:
+    return str(sum(str(a["media_type"]).startswith("image/") for m in messages for a in m["attachments"] or ()) or "")
+
+
+def _repair(t: Ticket, found: Office) -> dict[str, str]:
+    by = str(t.fields.get("contractor") or t.fields.get("done_by") or t.department or "")
+    party = found.site.party(by)
+    accepted = t.fields.get("acceptance") or {}
+    return {
+        "number": t.number, "received": local(t.started_at, found.site.calendar.zone), "state": chinese(t.status),
+        "matter": cut(t.summary or t.subject, 30), "by": party.name if party and party.name else chinese(by),
+        "result": cut(str(t.fields.get("result") or ""), 30),
+        "acceptance": "" if not accepted else "合格" if accepted.get("passed") else "不合格",
+        "cost": str(t.fields.get("cost") or ""), "warranty": str(t.fields.get("warranty") or ""),
+    }  # fmt: skip
 
 
 @ticket.command("print")
