@@ -56,9 +56,7 @@ class Approvals:
 
     def _ask(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
         role = approver(ticket)
-        rule = "S0-4.2.6" if ticket.category == "activity" else "S0-4.2.3"
-        why = f"{chinese(ticket.category)}须先请示{chinese(role)}"
-        matter = ticket.summary or ticket.subject
+        rule, why, matter = _asked(ticket, role)
         asked_by = ticket.handler or "cs_clerk"
         asked = {"matter": matter, "asked_by": asked_by, "asked_at": occasion.at.isoformat(), "approver": role}
         yield SetFields({"approval_matter": matter, "approval_asked": [role]}, rule=rule, why=why)
@@ -133,6 +131,16 @@ def approver(ticket: Ticket) -> str:
     """The role that must decide, "" where the matter needs nobody's leave."""
     prefix = "approval_required:"
     return next((name.removeprefix(prefix) for name in ticket.effects if name.startswith(prefix)), "")
+
+
+def _asked(ticket: Ticket, role: str) -> tuple[str, str, str]:
+    """By which rule the approver is asked, why, and about what."""
+    matter = ticket.summary or ticket.subject
+    if ticket.has("outside_scope"):
+        estate = ticket.fields.get("outside_estate") or "其他小区"
+        return "S0-2.0", f"所述地点为{estate},须先请示{chinese(role)}", f"所述地点为{estate},似不属本小区,如何答复:{matter}"
+    rule = "S0-4.2.6" if ticket.category == "activity" else "S0-4.2.3"
+    return rule, f"{chinese(ticket.category)}须先请示{chinese(role)}", matter
 
 
 def entitled(ticket: Ticket) -> tuple[str, ...]:

@@ -51,8 +51,9 @@ class Routing:
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         if isinstance(occasion, Opened):
             return self._opened(ticket, occasion)
-        corrected = isinstance(occasion, Ordered) and occasion.command == "classify"
-        if corrected or (isinstance(occasion, Moved) and occasion.to == "triaged" and occasion.came_from == "reopened"):
+        if isinstance(occasion, Ordered) and occasion.command == "classify":
+            return self._routed(ticket, self.table.route(self._corrected(ticket, occasion)))
+        if isinstance(occasion, Moved) and occasion.to == "triaged" and occasion.came_from == "reopened":
             return self._routed(ticket, self.table.route(ticket))
         return ()
 
@@ -84,6 +85,11 @@ class Routing:
             fields["contractor"] = firm.id
         if fields:
             yield SetFields(fields, rule="S1-4.3.6", why="抄送与施工单位")
+
+    def _corrected(self, ticket: Ticket, order: Ordered) -> Ticket:
+        """The ticket as the person corrects it; the correction itself is made, or refused, by a later rule."""
+        given = {name: str(order.args[name]) for name in ("kind", "category", "house") if order.args.get(name) is not None}
+        return ticket.changed(**given) if given.get("kind", ticket.kind) in self.data["handlers"] else ticket
 
     def _stood_in(self, handler: str, occasion: Opened) -> Iterator[Decision]:
         """On a day its holder is away the deputy handles what comes, and the ticket says so (S1-3)."""
@@ -195,6 +201,8 @@ class Routing:
 
 
 def _rule_of(ticket: Ticket) -> str:
+    if ticket.has("outside_scope") and not ticket.house:
+        return "S0-2.0"
     if ticket.urgency == "emergency":
         return "S1-5.4.2"
     return RULE_OF_KIND.get(ticket.kind, "S1-4.3.5")

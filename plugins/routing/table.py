@@ -40,6 +40,8 @@ class Table:
 
     def route(self, ticket: Ticket) -> Route:
         """Department, handler and helpers for a ticket; every kind and category has an answer (S2-4.2)."""
+        if ticket.has("outside_scope") and not ticket.house:
+            return self._elsewhere(ticket)
         route = self._plain(ticket)
         if ticket.kind not in ("praise", "document"):
             route = self._by_topic(ticket, route)
@@ -47,6 +49,12 @@ class Table:
         if ticket.kind in ("complaint", "repair"):
             route = self._by_weight(ticket, route)
         return route
+
+    def _elsewhere(self, ticket: Ticket) -> Route:
+        """What lies in another estate stays with us until a person decides; a house given to it makes it ours (S0-2.0)."""
+        estate = ticket.fields.get("outside_estate") or "其他小区"
+        found = _route(self.data["special"]["outside_scope"], f"所述地点为{estate},不在本小区")
+        return found.over(Route(handler=self.data["handlers"][ticket.kind]))
 
     def _plain(self, ticket: Ticket) -> Route:
         if ticket.has("inspection"):

@@ -206,6 +206,21 @@ def test_a_corrected_class_is_routed_again(rule: Routing) -> None:
     assert not any(isinstance(d, Draw) for d in outcome.decisions)
 
 
+@pytest.mark.parametrize(("args", "department"), [({"category": "design"}, "design"), ({"kind": "nonsense"}, "property_company")])
+def test_it_is_routed_as_the_person_says_it_is(rule: Routing, args: dict[str, Any], department: str) -> None:
+    ticket = Ticket(status="triaged", kind="complaint", category="facility")
+    assert deliberate(ticket, Ordered(AT, "classify", "cs_clerk", args), [rule]).ticket.department == department
+
+
+@pytest.mark.parametrize(("kind", "urgency"), list(itertools.product(KINDS, ("normal", "emergency"))))
+def test_a_matter_of_another_estate_stays_with_us_until_a_person_decides(rule: Routing, kind: str, urgency: str) -> None:
+    there: dict[str, Any] = {"effects": ("outside_scope",), "fields": {"outside_estate": "翠湖花园"}}
+    ticket = opened(rule, kind=kind, category="facility", urgency=urgency, **there).ticket
+    assert ticket.department == "cs_center" and not ticket.joint
+    assert ticket.has("approval_required:pm_dept_manager") is (kind != "praise")
+    assert opened(rule, kind="repair", category="facility", house="3-1-201", **there).ticket.department == "property_company"
+
+
 def test_a_reopened_ticket_is_routed_again(rule: Routing) -> None:
     ticket = Ticket(status="triaged", kind="repair", category="facility", round=2)
     outcome = deliberate(ticket, Moved(AT, "reopened", "triaged"), [rule])

@@ -38,6 +38,7 @@ from kefud.api import (
 
 from . import facts, parts
 from .demands import demand_of
+from .estates import Estates
 from .examples import Examples
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
@@ -94,6 +95,7 @@ class Sorting:
         self.advertising = Lexicon({"spam": words.get("spam", {})})
         examples = Examples(_merged(shown, settings.get("examples", {})), lexicon)
         self.examiner = Examiner(lexicon, int(settings.get("households", 3)), examples)
+        self.estates = Estates((site.estate, *settings.get("estates", ())))
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         if isinstance(occasion, Arrived):
@@ -119,19 +121,32 @@ class Sorting:
             return
         origin = facts.origin_of(self.site, message.sender.email)
         subject = "" if message.call else bare_subject(message.subject)
-        contact = facts.contact_of(message, f"{subject}\n{said}" if subject else said, self.site, origin)
+        contact, estate, place = self._contact(message, f"{subject}\n{said}" if subject else said, origin)
         names = _names(message, contact, self.site)
         if self._is_advertising(message, f"{subject}\n{said}", origin, contact):
             yield Ignore(rule="S1-4.3.5", why="推销广告,与本小区无关")
             return
-        matters = self._matters(message, said, origin, contact, names)
+        matters = self._matters(message, said, origin, contact, names, place)
         if message is not occasion.message:
             yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
             yield SetFields({"forwarded_from": message.sender.email}, rule="S0-3.4", why="答复业主本人,不答复转发人")
         if matters:
             yield Split(matters, rule="S0-4.1.4", why=f"来件含{len(matters)}件相互独立的事项")
         found = self._examine(_veiled(subject, names), _veiled(said, names))
-        yield from _Sheet(self, message, subject, said, notes, origin, found, contact).decisions()
+        yield from _Sheet(self, message, subject, said, notes, origin, found, contact, estate).decisions()
+
+    def _contact(self, message: Message, whole: str, origin: facts.Origin) -> tuple[facts.Contact, str, str]:
+        """Who writes, the other estate the matter lies in, and the place there, which is no house of ours (S0-2.0)."""
+        contact = facts.contact_of(message, whole, self.site, origin)
+        call = message.call
+        if origin.word != "owner" or (call and call.house):
+            return contact, "", ""
+        ways = (call.caller if call else "", contact.written_phone, message.sender.email)
+        estate, place = self.estates.elsewhere(whole, known=any(map(self.site.houses_by_contact, ways)))
+        if estate:
+            there = facts.contact_of(message, whole.replace(place, ""), self.site, origin)
+            contact = replace(there, house=None, exact=False, own=False)
+        return contact, estate, place
 
     def _is_advertising(self, message: Message, whole: str, origin: facts.Origin, contact: facts.Contact) -> bool:
         """A stranger's mail that offers something, names no house and says nothing of the estate."""
@@ -141,12 +156,13 @@ class Sorting:
         return reading.weight("spam.advert") >= ADVERTISING and not reading.of("spam.ours")
 
     def _matters(
-        self, message: Message, said: str, origin: facts.Origin, contact: facts.Contact, names: tuple[str, ...]
+        self, message: Message, said: str, origin: facts.Origin, contact: facts.Contact, names: tuple[str, ...], place: str
     ) -> tuple[Matter, ...]:
         """The several matters of a person's or the property company's letter; notices of other offices stay one."""
         if origin.word not in ("owner", "property_company", "owners_committee", "internal") or _is_silent(message):
             return ()
-        facts_line = (contact.house if contact.own else "", contact.requester.name, contact.written_phone)
+        where = f"住址:{place}" if place else contact.house if contact.own else ""
+        facts_line = (where, contact.requester.name, contact.written_phone)
         return parts.divide(
             said,
             lambda words: self._examine("", _veiled(words, names)),
@@ -199,7 +215,7 @@ class _Sheet:
 
     def __init__(
         self, rule: Sorting, message: Message, subject: str, said: str, notes: str, origin: facts.Origin, found: Meaning,
-        contact: facts.Contact,
+        contact: facts.Contact, estate: str,
     ) -> None:  # fmt: skip
         self.rule, self.message, self.subject, self.said, self.notes = rule, message, subject, said, notes
         self.site, self.found, self.party = rule.site, found, origin.party
@@ -207,6 +223,7 @@ class _Sheet:
         self.contact = contact
         self.origin = self._origin(origin)
         self.kind = self._kind()
+        self.estate = estate if self.origin in ("owner", "anonymous") and self.kind != "document" else ""
         self.category = self._category()
         self.plans = found.plans if self.kind in ("complaint", "repair") else ()
         self.effects: list[str] = []
@@ -393,7 +410,11 @@ class _Sheet:
             self.fields["topic"] = "club" if "club" in found.topics else "technical"
         if "handover" in found.topics and self.category == "house_quality" and kind in ("complaint", "repair"):
             self.fields["at_handover"] = True
-        self._note_parties()
+        if self.estate:
+            self.effects.append("outside_scope")
+            self.fields["outside_estate"] = self.estate
+        else:
+            self._note_parties()
         self._note_contractor()
 
     def _note_parties(self) -> None:

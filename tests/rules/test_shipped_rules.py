@@ -9,7 +9,23 @@ import pytest
 from line.office import PARTIES, ROLES
 from reports.town import Town
 
-from kefud.api import AddTask, Call, Message, Moved, Opened, Requester, Rule, Site, Ticket, Write
+from kefud.api import (
+    Address,
+    AddTask,
+    Arrived,
+    Call,
+    Message,
+    Moved,
+    Notice,
+    Opened,
+    Ordered,
+    Requester,
+    Rule,
+    Site,
+    Ticket,
+    Write,
+)  # fmt: skip
+from kefud.config import DEFAULT_RULES
 from kefud.desk.triage import Outcome, deliberate
 from kefud.loader import collect, find
 from kefud.shipped import shipped
@@ -72,3 +88,19 @@ def test_the_month_has_figures_for_each_handler(tmp_path: Path) -> None:
     rows = {r["handler"]: r for r in town.data("monthly", "4-1", "5-1 09:00")["handlers"]}
     found = {handler: (row["received"], row["handled"], row["open"]) for handler, row in rows.items()}
     assert found == {"cs_clerk": (1, 1, 0), "cs_specialist": (1, 0, 1)}
+
+
+def test_a_matter_of_another_estate_waits_for_a_person_who_may_say_it_is_ours(tmp_path: Path) -> None:
+    facts = site(tmp_path, f'[service]\nestate = "样例花园"\n{PARTIES}{ROLES}')
+    rule = rules(facts, *DEFAULT_RULES)
+    mail = Message("mail", NOON, text="我是翠湖花园5号楼业主,楼道的灯坏了,请派人修。", sender=Address("", "owner@example.com"))
+    sorted_ = deliberate(Ticket(started_at=NOON, text=mail.text), Arrived(NOON, mail), rule).ticket
+    found = deliberate(sorted_, Opened(NOON, mail), rule)
+    assert found.ticket.has("outside_scope") and found.ticket.department == "cs_center"
+    assert found.ticket.status == "need_approval" and not [d for d in found.decisions if isinstance(d, Notice)]
+    [asked] = [d for d in found.decisions if isinstance(d, Write)]
+    assert asked.to == "pm_dept_manager" and "翠湖花园" in str(asked.data["matter"])
+    ours = deliberate(found.ticket, Ordered(NOON, "classify", "cs_clerk", {"house": "3-1-201"}), rule).ticket
+    assert ours.department == "property_company"
+    sent = deliberate(ours, Ordered(NOON, "approve", "pm_dept_manager"), rule)
+    assert [d.to for d in sent.decisions if isinstance(d, Notice)] == ["property_company"]
