@@ -28,7 +28,7 @@ from kefud.api import (
     next_step,
 )  # fmt: skip
 
-from .clocks import Clock, instant, resolve, wanted
+from .clocks import Clock, by_standard, instant, resolve, wanted
 
 AT_ONCE = ("progress", "sign_off", "acknowledge", "important", "read")
 """Clocks that want attention only when they are due; the others are chased at 50, 80 and 100 percent (S1-4.3.6)."""
@@ -89,7 +89,7 @@ class Deadlines:
         if call and call.status == "answered" and call.direction == "out" and (clock := _spoken_of(ticket)):
             yield self._start(clock, occasion.message.received_at)
         if ticket.is_open and ticket.urgency != "normal" and not ticket.deadline("plan"):
-            worse = (clock for clock in wanted(ticket) if clock.name == "plan")
+            worse = (clock for clock in by_standard(ticket, wanted(ticket), self.site.terms) if clock.name == "plan")
             for clock in worse:  # a further message made it urgent
                 yield self._start(clock, occasion.message.received_at)
             if ticket.urgency == "emergency":
@@ -157,7 +157,7 @@ class Deadlines:
         names = ("kind", "category", "urgency", "important", "origin", "department")
         corrected = ticket.changed(**{n: occasion.args[n] for n in names if occasion.args.get(n) is not None})
         start = instant(ticket, "round_started_at") or ticket.started_at or occasion.at
-        clocks = {clock.name: clock for clock in wanted(corrected)}
+        clocks = {clock.name: clock for clock in by_standard(corrected, wanted(corrected), self.site.terms)}
         for clock in clocks.values():
             if not _same(ticket, clock, self.site):
                 yield self._start(clock, start)
@@ -205,7 +205,7 @@ def earliest(ticket: Ticket, site: Site, start: datetime) -> list[Clock]:
     kinds = dict.fromkeys((ticket.kind, *(ticket.fields.get("possible_kinds") or ())))
     found: dict[str, tuple[datetime, Clock]] = {}
     for kind in kinds:
-        for clock in wanted(ticket.changed(kind=kind)):
+        for clock in by_standard(ticket, wanted(ticket.changed(kind=kind)), site.terms):
             end = clock.agreed or due(start, site.term(clock.key), site.calendar)
             if clock.name not in found or end < found[clock.name][0]:
                 found[clock.name] = (end, clock)

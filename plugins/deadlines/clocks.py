@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kefud.api import Ticket
@@ -40,6 +40,18 @@ def wanted(ticket: Ticket) -> Iterator[Clock]:
     if approval_role(ticket):
         yield Clock("approval", "approval", "S0-4.2.3")
     yield from _result(ticket)
+
+
+def by_standard(ticket: Ticket, clocks: Iterator[Clock], terms: Container[str]) -> Iterator[Clock]:
+    """The clocks with the key of the standard that holds for the part of the category, else for the category (S2-3.2).
+
+    ``resolve.complaint.greening`` and ``resolve.complaint.environment`` go before ``resolve.complaint``.
+    """
+    category, _, part = str(ticket.fields.get("subcategory") or "").partition("/")
+    parts = (part, ticket.category) if part and category == ticket.category else (ticket.category,)
+    for clock in clocks:
+        key = next((own for name in parts if (own := f"{clock.key}.{name}") in terms), "")
+        yield replace(clock, key=key) if key and not clock.agreed else clock
 
 
 def resolve(ticket: Ticket) -> Clock | None:

@@ -214,3 +214,31 @@ def test_a_caller_who_was_called_back_gets_an_answer_in_a_day(site: Site) -> Non
     heard = Heard(when("03-13T08:45:00"), Message("call", when("03-13T08:40:00"), call=call), Author("agent", "8001", True))
     reply = deliberate(opened.ticket, heard, [Deadlines(site)]).ticket.deadline("reply")
     assert reply and reply.due == when("03-14T17:00:00")
+
+
+def with_standards(folder: Path) -> Site:
+    own = '"resolve.complaint.greening" = "14 calendar_days"\n"resolve.complaint.environment" = "2 calendar_days"\n'
+    (folder / "kefud.toml").write_text(f"{TOML}\n[deadlines]\n{own}", "utf-8")
+    return load(folder / "kefud.toml").site
+
+
+@pytest.mark.parametrize(
+    ("category", "part", "end"),
+    [
+        ("environment", "environment/greening", "03-17T17:00:00"),
+        ("environment", "environment/cleaning", "03-05T17:00:00"),
+        ("environment", "", "03-05T17:00:00"),
+        ("facility", "facility/lift", "03-06T17:00:00"),
+        ("facility", "environment/greening", "03-06T17:00:00"),
+    ],
+)
+def test_a_part_of_a_category_has_terms_of_its_own(tmp_path: Path, category: str, part: str, end: str) -> None:
+    ticket = matter("03-03T09:00:00", kind="complaint", category=category, fields={"subcategory": part})
+    assert dues(opened(with_standards(tmp_path), ticket))["resolve"] == when(end)
+
+
+def test_a_corrected_category_takes_the_terms_of_its_standard(tmp_path: Path) -> None:
+    site = with_standards(tmp_path)
+    ticket = opened(site, matter("03-03T09:00:00", kind="complaint", category="facility"))
+    order = Ordered(when("03-03T10:00:00"), "classify", "cs_clerk", {"category": "environment"})
+    assert dues(deliberate(ticket, order, [Deadlines(site)]).ticket)["resolve"] == when("03-05T17:00:00")

@@ -42,6 +42,7 @@ from .estates import Estates
 from .examples import Examples
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
+from .standards import Standards
 
 PASSING_ON = ("internal", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 """Our own people, who may pass on an owner's mail; sales and the property company write letters of their own (S0-3.4)."""
@@ -95,6 +96,7 @@ class Sorting:
         self.advertising = Lexicon({"spam": words.get("spam", {})})
         examples = Examples(_merged(shown, settings.get("examples", {})), lexicon)
         self.examiner = Examiner(lexicon, int(settings.get("households", 3)), examples)
+        self.standards = Standards(settings.get("parts", {}))
         self.estates = Estates((site.estate, *settings.get("estates", ())))
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
@@ -315,6 +317,7 @@ class _Sheet:
         self._note_times()
         self._note_medium()
         self._note_demand()
+        self._note_part()
         important = bool(self.plans) or self.origin == "government" or self._has_important_mark()
         masked = "contact_masked" in self.effects
         anonymous = self.origin == "anonymous"
@@ -467,6 +470,12 @@ class _Sheet:
             demand = demand_of(self.whole, self.rude)
             if demand:
                 self.fields["demand"] = demand
+
+    def _note_part(self) -> None:
+        """The part of the category, which may have terms of its own (S2-3.2)."""
+        part = self.rule.standards.part_of(self.category, self.whole)
+        if part:
+            self.fields["subcategory"] = part
 
     def _note_medium(self) -> None:
         call, paper = self.message.call, self.message.paper
