@@ -1,4 +1,4 @@
-"""Papers that belong to an application: what is missing is asked for once, and the acceptance is stamped (S3-2.2.2)."""
+"""Papers that belong to an application: what is missing is asked for once, and the acceptance is stamped (S3-2.2.2); a result goes out as chosen."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from kefud.api import (
     fold,
     hookimpl,
 )  # fmt: skip
+
+from .delivery import Delivery
 
 KINDS = ("consultation", "liaison", "suggestion")
 
@@ -92,4 +94,4 @@ def _accepted(message: Message, name: str) -> Iterator[Decision]:
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:
-    return [Papers(site)]
+    return [Papers(site), Delivery()]

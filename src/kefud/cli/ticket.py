@@ -133,6 +133,8 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
                 "improvement", "done-by", "cost", "warranty")),
     "verify": ("verify", "Acceptance by us, not by the doer.", ("text", "failed!")),
     "visit": ("visit", "Record a return visit.", ("result", "text", "way")),
+    "deliver": ("deliver", "How the customer wants the result, post, on_site or pickup; with its proof, that it was delivered.",
+                ("way", "proof")),
     "close": ("close", "Close it.", ("reason",)),
     "reopen": ("reopen", "Open it again: new round.", ("reason",)),
     "merge": ("merge", "It is the same matter as another ticket.", ("to=target", "reason")),

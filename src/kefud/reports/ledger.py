@@ -319,12 +319,15 @@ def documents_out(cases: Sequence[Case], start: datetime, end: datetime, desk: D
         t = case.ticket
         letter = next((w for w in case.letters if w.recipient == paper.to and w.at >= paper.at), None)
         title = str(paper.data.get("subject") or t.subject or t.summary)
+        handed: Row = next((x for x in t.fields.get("deliveries") or () if x.get("paper") == paper.number), {})
+        way = " ".join(filter(None, (handed.get("name") or paper.data.get("way"), handed.get("proof"))))
+        left = as_instant(handed.get("at")) or (letter.sent_at if letter else None)
         rows.append({
             "serial": len(rows) + 1, "day": f"{paper.at.astimezone(desk.zone):%Y-%m-%d}",
             "to": desk.name(paper.to) or ("业主" if paper.form != "approval_request" else desk.name("pm_dept_manager")),
             "number": paper.number, "title": title, "copies": 1, "enclosures": "",
-            "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "way": "电子邮件" if letter else "",
-            "delivered": f"作废：{paper.void}" if paper.void else desk.text(letter.sent_at if letter else None),
+            "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "way": way or ("电子邮件" if letter else ""),
+            "delivered": f"作废：{paper.void}" if paper.void else desk.text(left),
             "ticket": t.number, "archive": str(t.fields.get("archive_number") or ""),
             "masked": {"title": without_personal(title, t, house=hides_house(t))},
         })  # fmt: skip
