@@ -1,4 +1,4 @@
-"""The result is handed over in the way the customer chose, and that it was is proven (S3-2.4.1)."""
+"""The result is handed over in the way the customer chose, complete and with proof (S3-2.4.1, S3-3.2.4)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _WORDS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "delivery.toml")
 WAYS: dict[str, dict[str, Any]] = _WORDS["ways"]
 _NOT = tuple(map(fold, _WORDS["not"]))
 _CHOICES = {way: re.compile("|".join(known["words"])) for way, known in WAYS.items()}
+_BETWEEN = re.compile(r"[、,,;;\n]")
 _CLAUSE = re.compile(r"[,。;!?\n]")
 
 
@@ -75,7 +76,8 @@ def _ask(ticket: Ticket, way: str, again: bool = False) -> Iterator[Decision]:
     paper = ticket.document("doc_out_register")
     if not again and (paper is None or paper.number):  # one without a number was drawn just now, with the letter
         yield Draw("doc_out_register", {"to": ticket.origin, "way": name}, rule="S3-2.4.1", why="书面结果送达登记")
-    text = f"顾客选择{name}送达,请送达书面结果,并用 deliver 登记{proof}。"
+    items = "、".join(checklist(ticket))
+    text = f"顾客选择{name}送达,请逐项核对({items}:齐全、真实、有效)后送达,并用 deliver 登记{proof}和所附材料。"
     key = f"deliver:{ticket.round}:{way}"
     yield AddTask("deliver", ticket.handler or "cs_clerk", text, key=key, rule="S3-2.4.1")
 
@@ -93,14 +95,28 @@ def _deliver(ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         yield Refuse(f"{WAYS[way]['name']}送达请登记{WAYS[way]['proof']}(S3-2.4.1)", rule="S3-2.4.1")
     elif ticket.status not in SETTLED:
         yield Refuse(f"工单当前为“{chinese(ticket.status)}”,结果尚未答复,不能登记送达(S3-2.4.1)", rule="S3-2.4.1")
+    elif unchecked := [item for item in checklist(ticket) if item not in _items(order.args.get("enclosed"))]:
+        yield Refuse(f"送达清单尚未核对:{'、'.join(unchecked)}(S3-3.2.4)", rule="S3-3.2.4")
     else:
         yield from _delivered(ticket, order, way, proof)
+
+
+def checklist(ticket: Ticket) -> list[str]:
+    """What has to lie in the envelope: the answer itself, what the result encloses, and what its business always does."""
+    business = _WORDS["business"].get(str(ticket.fields.get("papers") or ""), ())
+    return list(dict.fromkeys([_WORDS["always"], *_items(ticket.fields.get("enclosures")), *business]))
+
+
+def _items(given: Any) -> list[str]:
+    """Names given one by one or in one text: 书面答复、验收单."""
+    texts = [given] if isinstance(given, str) else given or ()
+    return [item.strip() for text in texts for item in _BETWEEN.split(str(text)) if item.strip()]
 
 
 def _delivered(ticket: Ticket, order: Ordered, way: str, proof: str) -> Iterator[Decision]:
     paper = ticket.document("doc_out_register")
     record = {"way": way, "name": WAYS[way]["name"], "proof": proof, "at": order.at.isoformat(), "by": order.by,
-              "paper": paper.number if paper else ""}  # fmt: skip
+              "enclosed": checklist(ticket), "paper": paper.number if paper else ""}  # fmt: skip
     told = [*(ticket.fields.get("deliveries") or ()), record]
     yield SetFields({"delivery": way, "deliveries": told}, rule="S3-2.4.1", why=f"已{record['name']}送达:{proof}")
     if any(task.kind == "deliver" and task.done_at is None for task in ticket.tasks):

@@ -62,10 +62,20 @@ def test_post_is_registered_with_the_answer_and_delivered_with_its_number() -> N
     assert [t.kind for t in asked.ticket.tasks] == ["deliver"] and "快递单号" in asked.ticket.tasks[0].text
     numbered = asked.ticket.changed(documents=(Document("doc_out_register", "客发〔2025〕001号"),))
     assert "快递单号" in ordered(numbered).refused[0]
-    done = ordered(numbered, proof="EX000000001CN").ticket
+    done = ordered(numbered, proof="EX000000001CN", enclosed=["书面答复"]).ticket
     assert done.tasks[0].done_at == AT
     [record] = done.fields["deliveries"]
     assert (record["name"], record["proof"], record["paper"]) == ("邮寄", "EX000000001CN", "客发〔2025〕001号")
+
+
+def test_what_the_checklist_names_must_lie_in_the_envelope() -> None:
+    deed = answered(fields={"answer": "已办妥", "delivery": "post", "papers": "产权证办理"})
+    asked = deliberate(deed, Moved(AT, "triaged", "answered"), [Delivery()]).ticket
+    assert "书面答复、证书原件、费用票据" in asked.tasks[0].text
+    half = ordered(asked, proof="EX000000001CN", enclosed=["书面答复", "证书原件"])
+    assert half.refused == ("送达清单尚未核对:费用票据(S3-3.2.4)",) and not half.ticket.fields.get("deliveries")
+    whole = ordered(asked, proof="EX000000001CN", enclosed="书面答复、证书原件、费用票据").ticket
+    assert whole.fields["deliveries"][0]["enclosed"] == ["书面答复", "证书原件", "费用票据"]
 
 
 def test_a_letter_that_is_registered_already_gets_no_second_number() -> None:

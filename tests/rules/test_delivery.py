@@ -41,7 +41,8 @@ def test_a_result_by_post_is_registered_with_its_number(estate: Estate) -> None:
     assert run(estate, "adopt", "--reason", "合理").exit_code == 0
     assert outgoing(estate)["way"] == "邮寄" and "deliver" in [t.kind for t in estate.tickets[0].tasks if not t.done_at]
     assert run(estate, "deliver").exit_code != 0
-    assert run(estate, "deliver", "--proof", "EX000000001CN").exit_code == 0
+    assert run(estate, "deliver", "--proof", "EX000000001CN").exit_code != 0
+    assert run(estate, "deliver", "--proof", "EX000000001CN", "--enclosed", "书面答复").exit_code == 0
     row = outgoing(estate)
-    assert row["way"] == "邮寄 EX000000001CN" and row["delivered"]
+    assert row["way"] == "邮寄 EX000000001CN" and row["delivered"] and row["enclosures"] == "书面答复"
     assert "deliver" not in [t.kind for t in estate.tickets[0].tasks if not t.done_at]

@@ -134,7 +134,7 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "verify": ("verify", "Acceptance by us, not by the doer.", ("text", "failed!")),
     "visit": ("visit", "Record a return visit.", ("result", "text", "way")),
     "deliver": ("deliver", "How the customer wants the result, post, on_site or pickup; with its proof, that it was delivered.",
-                ("way", "proof")),
+                ("way", "proof", "enclosed*")),
     "close": ("close", "Close it.", ("reason",)),
     "reopen": ("reopen", "Open it again: new round.", ("reason",)),
     "merge": ("merge", "It is the same matter as another ticket.", ("to=target", "reason")),

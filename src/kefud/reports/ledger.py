@@ -325,7 +325,7 @@ def documents_out(cases: Sequence[Case], start: datetime, end: datetime, desk: D
         rows.append({
             "serial": len(rows) + 1, "day": f"{paper.at.astimezone(desk.zone):%Y-%m-%d}",
             "to": desk.name(paper.to) or ("业主" if paper.form != "approval_request" else desk.name("pm_dept_manager")),
-            "number": paper.number, "title": title, "copies": 1, "enclosures": "",
+            "number": paper.number, "title": title, "copies": 1, "enclosures": "、".join(handed.get("enclosed") or ()),
             "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "way": way or ("电子邮件" if letter else ""),
             "delivered": f"作废：{paper.void}" if paper.void else desk.text(left),
             "ticket": t.number, "archive": str(t.fields.get("archive_number") or ""),
