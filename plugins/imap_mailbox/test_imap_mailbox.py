@@ -107,7 +107,7 @@ def test_mails_come_whole_and_in_order(account: Account, at: Callable[..., Mailb
     for content in sent:
         account.put(content)
     ledger = MemoryLedger()
-    batches = [len(batch) for batch in at(account).fetch(ledger, ManualClock())]
+    batches = [len(batch) for batch in at(account, batch_mails=50).fetch(ledger, ManualClock())]
     take_in(at(account), ledger)
     assert batches == [50, 50, 20]
     assert contents(ledger) == sent
@@ -566,7 +566,7 @@ def test_a_mail_that_was_missed_is_found_by_the_daily_comparison(make: Callable[
 
 def test_what_is_not_stored_is_offered_again(make: Callable[..., Mailbox]) -> None:
     with ScriptedImap(numbered(60)) as server:
-        channel, ledger = make(server.port), MemoryLedger()
+        channel, ledger = make(server.port, batch_mails=50), MemoryLedger()
         for number, batch in enumerate(channel.fetch(ledger, ManualClock())):
             if number:
                 ledger.store(batch)
