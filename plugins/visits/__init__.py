@@ -21,6 +21,7 @@ from kefud.api import (
     NewRound,
     Notify,
     Occasion,
+    Opened,
     Ordered,
     Refuse,
     Remark,
@@ -36,6 +37,7 @@ from kefud.api import (
     without_personal,
 )
 
+from .announced import brief
 from .verdict import Verdict, is_visit, only_thanks, reason, verdict
 
 SETTLED = ("answered", "visiting", "closed", "archived")
@@ -57,6 +59,8 @@ class Visits:
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         match occasion:
+            case Opened():
+                return brief(ticket, occasion, self.site)
             case Moved(to="verified") if ticket.status == "verified":
                 return _tell_result(ticket)
             case Moved(to="answered") if ticket.status == "answered":
