@@ -137,7 +137,7 @@ class Orders:
         if not final:
             yield from _interim(ticket, order, text, spoken, why)
             return
-        yield SetFields({"answer": text, "answered_by": order.by}, rule="S0-1.0", why=why)
+        yield SetFields({"answer": text, "answered_by": order.by, **_enclosed(order)}, rule="S0-1.0", why=why)
         yield from _done(ticket, order.at, "answer")
         if not spoken:
             yield from _letter(ticket, order.by, text, why)
@@ -210,7 +210,7 @@ class Orders:
         given = {name: order.args[name] for name in REPORTED if order.args.get(name)}
         result = _text(order, "result") or str(ticket.fields.get("result") or "")
         by = _text(order, "done_by", text=False) or str(ticket.fields.get("done_by") or order.by)
-        values = {**given, **filed(order.args, order.at, self.site), "result": result, "done_by": by}
+        values = {**given, **filed(order.args, order.at, self.site), **_enclosed(order), "result": result, "done_by": by}
         if not result:
             yield Refuse("请写明处理结果(S3-2.5.3)", rule="S3-2.5.3")
             return
@@ -412,6 +412,12 @@ class Orders:
         if value is None or isinstance(value, datetime):
             return value
         return as_instant(str(value)) or parse_when(str(value), order.at, self.site.calendar)
+
+
+def _enclosed(order: Ordered) -> dict[str, list[str]]:
+    """What goes to the customer along with the result (S3-2.4.2)."""
+    given = order.args.get("enclosures") or ()
+    return {"enclosures": [given] if isinstance(given, str) else [str(item) for item in given]} if given else {}
 
 
 def _value(name: str, given: Any) -> Any:

@@ -126,6 +126,15 @@ def test_a_price_alone_is_no_result(site: Site, text: str) -> None:
     assert wrote(site, repair(), text).ticket.status in ("assigned", "in_progress")
 
 
+def test_what_is_enclosed_goes_with_words_that_explain_it(site: Site) -> None:
+    ticket = repair(status="in_progress")
+    assert "处理结果" in ordered(site, ticket, "handle", enclosures=["验收单"]).refused[0]
+    done = ordered(site, ticket, "handle", result="已更换", enclosures=["验收单", "发票"]).ticket
+    assert done.fields["enclosures"] == ["验收单", "发票"]
+    bare = ordered(site, done.changed(status="verified"), "reply", enclosures=["验收单"])
+    assert bare.refused == ("答复没有内容",) and bare.ticket.status == "verified"
+
+
 @pytest.mark.parametrize("given", [{"cost": "很贵"}, {"warranty": "很久"}, {"warranty": "2027-02-30"}])
 def test_cost_and_warranty_are_entered_so_that_they_can_be_read(site: Site, given: dict[str, str]) -> None:
     assert "S1-4.2.7" in ordered(site, repair(status="in_progress"), "handle", result="已修", **given).refused[0]

@@ -48,6 +48,8 @@ class Delivery:
                 return _choice(ticket, chosen(occasion.message.text), "顾客")
             case Moved(to="answered") if ticket.fields.get("delivery") in WAYS:
                 return _ask(ticket, ticket.fields["delivery"])
+            case Moved(to="answered") if ticket.fields.get("enclosures") and ticket.origin != "anonymous":
+                return _ask_how(ticket)
             case Ordered(command="deliver"):
                 return _deliver(ticket, occasion)
         return ()
@@ -80,6 +82,12 @@ def _ask(ticket: Ticket, way: str, again: bool = False) -> Iterator[Decision]:
     text = f"顾客选择{name}送达,请逐项核对({items}:齐全、真实、有效)后送达,并用 deliver 登记{proof}和所附材料。"
     key = f"deliver:{ticket.round}:{way}"
     yield AddTask("deliver", ticket.handler or "cs_clerk", text, key=key, rule="S3-2.4.1")
+
+
+def _ask_how(ticket: Ticket) -> Iterator[Decision]:
+    """Something goes along with the result, and nobody has said how (S3-2.4.2)."""
+    text = f"结果附有资料({'、'.join(checklist(ticket))}),顾客尚未选择送达方式,请联系确认,并用 deliver --way 登记。"
+    yield AddTask("deliver", ticket.handler or "cs_clerk", text, key=f"deliver:{ticket.round}", rule="S3-2.4.2")
 
 
 def _deliver(ticket: Ticket, order: Ordered) -> Iterator[Decision]:

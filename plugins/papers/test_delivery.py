@@ -78,6 +78,16 @@ def test_what_the_checklist_names_must_lie_in_the_envelope() -> None:
     assert whole.fields["deliveries"][0]["enclosed"] == ["书面答复", "证书原件", "费用票据"]
 
 
+def test_what_goes_along_with_the_result_is_delivered_too() -> None:
+    result = answered(fields={"answer": "已修复", "enclosures": ["验收单"]})
+    asked = deliberate(result, Moved(AT, "verified", "answered"), [Delivery()]).ticket
+    assert "书面答复、验收单" in asked.tasks[0].text and "尚未选择" in asked.tasks[0].text
+    chose = wrote(asked, "答复请当面交，验收单也是，请上门送达")
+    assert "验收单" in ordered(chose, proof="王样签收", enclosed=["书面答复"]).refused[0]
+    done = ordered(chose, proof="王样签收", enclosed=["书面答复", "验收单"]).ticket
+    assert not [task for task in done.tasks if task.done_at is None]
+
+
 def test_a_letter_that_is_registered_already_gets_no_second_number() -> None:
     drawn = answered(documents=(Document("doc_out_register"),))
     decisions = deliberate(drawn, Moved(AT, "triaged", "answered"), [Delivery()]).decisions

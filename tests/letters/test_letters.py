@@ -78,6 +78,14 @@ def test_known_owners_are_greeted_by_name_and_others_as_owner() -> None:
     assert COMPOSER.write("replies/answer", context).text.startswith("尊敬的业主：")
 
 
+def test_the_result_lists_what_goes_along_and_how() -> None:
+    context = sample_context()
+    assert "附送资料：无" in COMPOSER.write("replies/result", context).text
+    context["ticket"]["fields"].update(enclosures=["验收单", "发票"], delivery="post")
+    for name in ("result", "written-reply", "answer"):
+        assert "附送资料：验收单、发票（按您的选择邮寄）" in COMPOSER.write(f"replies/{name}", context).text
+
+
 def test_one_subject_for_all_replies_of_a_conversation() -> None:
     to_owners = [n for n in REPLIES if n not in ("replies/written-reply", "replies/acknowledgement-letter", "replies/survey")]
     assert len({COMPOSER.write(n, sample_context()).subject for n in to_owners}) == 1
