@@ -111,8 +111,22 @@ class Visits:
             yield from self._tried(ticket, at, call.agent or ticket.handler or "")
         elif said and ticket.status in SETTLED:
             yield from self._judged(ticket, said, "电话", noted, at, occasion, by=call.agent)
+        elif said == "unsatisfied" and ticket.is_open:
+            yield from self._displeased(ticket, noted, at, call.agent or ticket.handler or "")
         else:
             yield Remark(f"去电:{noted or '无记录'}", rule="S2-5.2")
+
+    def _displeased(self, ticket: Ticket, noted: str, at: datetime, by: str) -> Iterator[Decision]:
+        """Called before the answer was out, and not satisfied: the record counts, a person decides what is done again."""
+        record = {
+            "at": at.isoformat(), "visit_at": at.isoformat(), "way": "电话", "satisfaction": WORDS["unsatisfied"],
+            "visitor": chinese(by), "person": ticket.requester.name, "text": noted[:2000], "reason": reason(noted),
+        }  # fmt: skip
+        why = f"答复前电话回访:{WORDS['unsatisfied']}"
+        yield Draw("visit_record", record, rule="S1-9.3", why=why)
+        yield Effect(("visit:unsatisfied",), rule="S1-9.3", why=why)
+        told = {"text": f"电话回访时顾客不满意,工单当前为“{chinese(ticket.status)}”,请复查后再办:{noted[:2000]}"}
+        yield Write("handler", "reports/alert", told, key=f"displeased:{at.isoformat()}", rule="S1-9.3")
 
     def _visited_by_order(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         result = str(order.args.get("result") or "")

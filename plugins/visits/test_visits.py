@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kefud.api import AddTask, Author, Call, Draw, Due, Heard, Message, Moved, Ordered, Reply, Requester, Site, Ticket
+from kefud.api import AddTask, Author, Call, Draw, Due, Heard, Message, Moved, Ordered, Reply, Requester, Site, Ticket, Write
 from kefud.config import load
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
@@ -53,6 +53,15 @@ def test_an_unsatisfied_customer_on_the_phone_starts_the_second_round(site: Site
     assert [d.form for d in outcome.decisions if isinstance(d, Draw)] == ["visit_record"]
     assert ticket.fields["visit_reason"] == "第二天又不亮了"
     assert ticket.fields["round_started_at"] == VISIT.isoformat() and not letters(outcome)
+
+
+@pytest.mark.parametrize("status", ["handled", "in_progress", "assigned"])
+def test_an_unsatisfied_customer_who_was_called_too_early_is_heard(site: Site, status: str) -> None:
+    outcome = called(site, repair(status=status), "回访:不满意,闭门器还是关不上")
+    assert outcome.ticket.status == status and outcome.ticket.has("visit:unsatisfied")
+    assert [d.form for d in outcome.decisions if isinstance(d, Draw)] == ["visit_record"]
+    [told] = [d for d in outcome.decisions if isinstance(d, Write)]
+    assert told.to == "handler" and "闭门器还是关不上" in told.data["text"]
 
 
 @pytest.mark.parametrize("text", ["满意", "很满意,谢谢", "基本满意", "还行", "满意\n服务态度:好"])
