@@ -25,6 +25,8 @@ QUICK = timedelta(seconds=1)
 LEASE_SECONDS = 900.0
 RETRY_MINUTES = (1, 5, 15, 60, 120, 240)
 GIVE_UP = timedelta(days=5)
+INTERRUPTED = timedelta(seconds=10)
+OFTEN = 3
 
 
 class Sends(Protocol):
@@ -161,13 +163,13 @@ class Outbox:
                     letters.give_back(tx, [(x.id, x.epoch) for x in batch.open.values()], self._clock())
 
     def _fall(self, batch: _Batch, reason: str, now: datetime) -> None:
-        """The child ended in the middle: one letter may be out and waits a minute, the later ones were never begun."""
+        """The child ended in the middle: one letter may be out and waits a little, the later ones were never begun."""
         for sent in self._journal.read()[0] if self._journal else ():
             if sent.id in batch.open:
                 batch.hear(sent, now)
         under_way = next(iter(batch.open.values()), None)
         if under_way is not None:
-            batch.hear(Sent(under_way.id, under_way.epoch, False, None, reason), now)
+            batch.hear(Sent(under_way.id, under_way.epoch, False, None, reason, interrupted=True), now)
         self._rest(now)
 
     def _record(self, news: Sequence[_Heard]) -> bool:
@@ -190,7 +192,7 @@ class Outbox:
 
     def _not_sent(self, tx: Any, heard: _Heard) -> bool:
         sent, leased = heard.sent, heard.leased
-        again = None if sent.permanent or leased is None else self._again(leased, heard.at)
+        again = None if sent.permanent or leased is None else self._again(leased, heard.at, sent.interrupted)
         return letters.not_sent(tx, sent.id, sent.epoch, heard.at, code=sent.code, answer=sent.answer, again=again)
 
     def _report(self, heard: _Heard, ours: bool) -> bool:
@@ -209,8 +211,13 @@ class Outbox:
             return False
         return True
 
-    def _again(self, leased: letters.Leased, now: datetime) -> datetime | None:
-        """When to try a letter again: 1, 5, 15, 60, 120 minutes, then every four hours for five days (RFC 5321 §4.5.4.1)."""
+    def _again(self, leased: letters.Leased, now: datetime, interrupted: bool = False) -> datetime | None:
+        """When to try a letter again: 1, 5, 15, 60, 120 minutes, then every four hours for five days (RFC 5321 §4.5.4.1).
+
+        No server has refused a letter whose child ended: it goes again soon, unless that happens to it again and again.
+        """
+        if interrupted and leased.attempts <= OFTEN:
+            return now + INTERRUPTED
         if now - leased.row["created_at"] > GIVE_UP:
             return None
         minutes = RETRY_MINUTES[min(leased.attempts - 1, len(RETRY_MINUTES) - 1)]

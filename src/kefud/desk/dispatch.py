@@ -40,7 +40,8 @@ class Dispatch:
 class Sent:
     """The fate of one dispatch. ``code`` and ``answer`` are the receiving server's; ``papers`` the files printed.
 
-    ``ours``: the letter could not even be printed or built; the server has nothing to do with it.
+    ``ours``: the letter could not even be printed or built; the server has nothing to do with it. ``interrupted``: the child
+    that sent it ended before it could say what became of it.
     """
 
     id: int
@@ -50,4 +51,5 @@ class Sent:
     answer: str = ""
     permanent: bool = False
     ours: bool = False
+    interrupted: bool = False
     papers: tuple[tuple[int, str], ...] = ()
