@@ -302,6 +302,7 @@ class TransportHost:
         return count
 
     def finish(self) -> None:
+        self.press.rest()
         self.transport.finish()
 
     def one(self, dispatch: Dispatch) -> Sent:
@@ -368,7 +369,8 @@ def transport_host(
     transports = {t.id: t for t in collect(plugin, "register_transports", site)}
     if id not in transports:
         raise PluginFailed(f"plugin {plugin.name} registered no transport {id}")
-    return TransportHost(transports[id], Press(templates), Path(papers), Journal(Path(journal)) if journal else None)
+    press = Press(templates, cut=Path(papers).parent / "fonts")
+    return TransportHost(transports[id], press, Path(papers), Journal(Path(journal)) if journal else None)
 
 
 class ObserverHost:

@@ -12,11 +12,13 @@ import re
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from kefud.compose.fonts import covers, cut_faces
 from kefud.errors import KefudError, Problem
 
 try:
@@ -55,29 +57,39 @@ class Press:
     """Prints forms from the ``forms`` folder of each directory; the first directory that has a form wins.
 
     ``fonts`` are directories searched before the usual ones. Constructing does no I/O; fonts are read with the first form.
+    With a directory ``cut``, faces cut down to the usual characters are kept there and used wherever they suffice.
     """
 
-    def __init__(self, directories: Sequence[str | Path], fonts: Sequence[str] = ()) -> None:
+    def __init__(self, directories: Sequence[str | Path], fonts: Sequence[str] = (), cut: Path | None = None) -> None:
         self.directories = [Path(d) for d in directories]
         self.font_directories = (*fonts, *FONT_DIRECTORIES)
-        self._compilers: dict[str, tuple[typst.Compiler, dict[str, bytes]]] = {}
+        self._cut = cut
+        self._forms: dict[str, _Form] = {}
+        self._whole: _Types | None = None
 
     def print(self, form: str, data: Mapping[str, Any]) -> bytes:
         """The PDF of ``form`` filled with ``data``. Raises PressFault."""
         if typst is None:
             raise PressFault("typst is not installed, no paper can be printed; run: pip install 'kefud[pdf]'")
-        compiler, sources = self._compiler(form)
         said = printable(data)
-        short = len(json.dumps(said, ensure_ascii=False)) < SHORT
-        pdf = self._compiled(form, compiler, sources, {**said, "one_page": short})
+        plain = json.dumps(said, ensure_ascii=False)
+        known = self._form(form)
+        few = self._few if known.usual and covers(plain) else None
+        short = len(plain) < SHORT
+        pdf = self._compiled(form, known, few or self._all, {**said, "one_page": short})
         if short and max(map(int, _PAGES.findall(pdf)), default=1) > 1:
-            pdf = self._compiled(form, compiler, sources, said)
+            pdf = self._compiled(form, known, few or self._all, said)
         return pdf
 
-    def _compiled(self, form: str, compiler: typst.Compiler, sources: Mapping[str, bytes], said: Mapping[str, Any]) -> bytes:
-        filled: Any = {**sources, "data.json": json.dumps(said).encode("ascii")}
+    def rest(self) -> None:
+        """Let go of the whole faces, where a paper with a rare character needed them: 46 MB."""
+        if self._few:
+            self._whole = None
+
+    def _compiled(self, form: str, known: _Form, types: _Types, said: Mapping[str, Any]) -> bytes:
+        filled: Any = {**known.sources, "data.json": json.dumps(said).encode("ascii")}
         try:
-            pdf, warnings = compiler.compile_with_warnings(input=filled, format="pdf", timestamp=0, pdf_tags=False)
+            pdf, warnings = types.compiler(form).compile_with_warnings(input=filled, format="pdf", timestamp=0, pdf_tags=False)
         except typst.TypstError as error:
             raise PressFault(f"form {form}: {_place(error)}{error.message}") from None
         for warning in warnings:
@@ -109,23 +121,12 @@ class Press:
         found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         return {form: {**found.get("common", {}), **found.get(form, {})} for form in self.forms()}
 
-    def _compiler(self, form: str) -> tuple[typst.Compiler, dict[str, bytes]]:
-        if form not in self._compilers:
-            sources = self._sources(form)
-            nowhere = self._nowhere
-            self._compilers[form] = (
-                typst.Compiler(
-                    root=nowhere,
-                    font_paths=self._fonts,
-                    sys_inputs=self._families,
-                    package_path=nowhere,
-                    package_cache_path=nowhere,
-                ),
-                sources,
-            )
-        return self._compilers[form]
+    def _form(self, form: str) -> _Form:
+        if form not in self._forms:
+            self._forms[form] = self._read(form)
+        return self._forms[form]
 
-    def _sources(self, form: str) -> dict[str, bytes]:
+    def _read(self, form: str) -> _Form:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", form):
             raise PressFault(f"{form!r} is no name of a form")
         main = self._file(f"{form}.typ")
@@ -133,40 +134,73 @@ class Press:
             raise PressFault(f"there is no form {form}; known are {', '.join(self.forms())}")
         shared = {p.name: p for d in reversed(self.directories) for p in (d / "forms").glob("_*.typ")}
         sources = {"main.typ": main.read_bytes(), **{name: path.read_bytes() for name, path in shared.items()}}
-        for name, source in sources.items():
-            if _PACKAGE.search(source.decode("utf-8", "replace")):
+        texts = {name: source.decode("utf-8", "replace") for name, source in sources.items()}
+        for name, text in texts.items():
+            if _PACKAGE.search(text):
                 raise PressFault(f"form {form}: {name} imports a package; forms may use their own directory only")
-        return sources
+        return _Form(sources, all(map(covers, texts.values())))
 
     def _file(self, name: str) -> Path:
         return next((d / "forms" / name for d in self.directories if (d / "forms" / name).is_file()), Path("forms") / name)
 
     @cached_property
-    def _nowhere(self) -> str:
-        """An empty directory of our own, the same for every process: children end without cleaning up."""
-        path = Path(tempfile.gettempdir()) / f"kefud-press-{os.getuid()}"
-        path.mkdir(mode=0o700, exist_ok=True)
-        status = path.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or any(path.iterdir()):
-            return tempfile.mkdtemp(prefix="kefud-press-")
-        return str(path)
+    def _few(self) -> _Types | None:
+        """Set with faces that were cut down, where there are such."""
+        found = cut_faces(self._present(), (SERIF, SANS), self._cut) if self._cut else None
+        types = _Types([found]) if found else None
+        return types if types and types.families["serif"] else None
 
-    @cached_property
-    def _fonts(self) -> typst.Fonts:
-        present = [d for d in self.font_directories if Path(d).is_dir()]
-        return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=present)
+    @property
+    def _all(self) -> _Types:
+        if self._whole is None:
+            self._whole = _Types(self._present())
+        if not self._whole.families["serif"]:
+            where = ", ".join(self.font_directories)
+            raise PressFault(f"no Chinese font found in {where}; install the package fonts-noto-cjk (or fonts-wqy-zenhei)")
+        return self._whole
 
-    @cached_property
-    def _families(self) -> dict[str, str]:
+    def _present(self) -> list[str | Path]:
+        return [d for d in self.font_directories if Path(d).is_dir()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The sources of a form by file name, and whether all their characters are usual ones."""
+
+    sources: Mapping[str, bytes]
+    usual: bool
+
+
+class _Types:
+    """The faces of some directories, and a compiler for each form that is set with them."""
+
+    def __init__(self, directories: Sequence[str | Path]) -> None:
+        self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(d) for d in directories])
         known = set(self._fonts.families())
-        chosen = {
+        self.families = {
             "serif": ",".join(f for f in SERIF if f in known),
             "sans": ",".join(f for f in SANS if f in known),
         }
-        if not chosen["serif"]:
-            where = ", ".join(self.font_directories)
-            raise PressFault(f"no Chinese font found in {where}; install the package fonts-noto-cjk (or fonts-wqy-zenhei)")
-        return chosen
+        self._compilers: dict[str, typst.Compiler] = {}
+
+    def compiler(self, form: str) -> typst.Compiler:
+        if form not in self._compilers:
+            nowhere = _nowhere()
+            self._compilers[form] = typst.Compiler(
+                root=nowhere, font_paths=self._fonts, sys_inputs=self.families, package_path=nowhere, package_cache_path=nowhere
+            )
+        return self._compilers[form]
+
+
+@cache
+def _nowhere() -> str:
+    """An empty directory of our own, the same for every process: children end without cleaning up."""
+    path = Path(tempfile.gettempdir()) / f"kefud-press-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or any(path.iterdir()):
+        return tempfile.mkdtemp(prefix="kefud-press-")
+    return str(path)
 
 
 def printable(value: Any, depth: int = 0) -> Any:
