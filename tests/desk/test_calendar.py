@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +50,28 @@ def test_holidays_and_makeup_days_are_known_without_being_listed() -> None:
     assert calendar.kind_of(date(2025, 10, 1)) == "holiday"
     assert calendar.kind_of(date(2025, 9, 28)) == "makeup"
     assert calendar.is_working_day(date(2025, 9, 28))
+
+
+def test_every_day_is_what_the_library_says_though_only_china_is_loaded() -> None:
+    known = subprocess.run([sys.executable, "-c", _KINDS], capture_output=True, text=True, check=True).stdout.split()
+    china, one_day = holidays.country_holidays("CN"), timedelta(days=1)
+    assert int(known.pop(0)) < 60, "the calendars of other countries are not loaded"
+    day = date(2015, 1, 1)
+    for kind in known:
+        expected = "holiday" if day in china else "working" if day.weekday() < 5 else "makeup" if china.is_working_day(day) else "weekend"
+        assert kind == expected, day
+        day += one_day
+    assert day > date(2028, 1, 1)
+
+
+_KINDS = """
+import sys
+from datetime import date, timedelta
+from kefud.desk.calendar import Calendar
+calendar = Calendar.build()
+kinds = [calendar.kind_of(date(2015, 1, 1) + timedelta(days=n)) for n in range(4800)]
+print(len([name for name in sys.modules if name.startswith("holidays")]), *kinds)
+"""
 
 
 def test_without_the_builtin_calendar_only_listed_days_are_special() -> None:

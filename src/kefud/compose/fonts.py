@@ -79,12 +79,12 @@ def _make(files: Sequence[Path], families: Sequence[Sequence[str]], target: Path
     target.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix=".cut-", dir=target.parent))
     try:
-        faces = {(family, style): face for family, style, face in _faces(files)}
+        faces = {(family, style): place for family, style, place in _faces(files)}
         for wanted in families:
             family = next((f for f in wanted if any((f, style) in faces for style in STYLES)), "")
             for style in STYLES:
-                if face := faces.get((family, style)):
-                    (half / f"{family}-{style}.otf".replace(" ", "")).write_bytes(_cut(face))
+                if place := faces.get((family, style)):
+                    (half / f"{family}-{style}.otf".replace(" ", "")).write_bytes(_cut(*place))
         half.chmod(0o750)
         _clear(target.parent)
         with suppress(FileExistsError):  # another process was faster
@@ -99,18 +99,22 @@ def _clear(directory: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _faces(files: Sequence[Path]) -> Iterator[tuple[str, str, harfbuzz.Face]]:
+def _faces(files: Sequence[Path]) -> Iterator[tuple[str, str, tuple[Path, int]]]:
+    """Family, style and place of every face."""
     for path in files:
-        blob = harfbuzz.Blob.from_file_path(str(path))
         index = 0
-        while index < max(1, (face := harfbuzz.Face(blob, index)).count):
-            yield face.get_name(16) or face.get_name(1) or "", face.get_name(17) or face.get_name(2) or "", face
+        while index < max(1, (face := _opened(path, index)).count):
+            yield face.get_name(16) or face.get_name(1) or "", face.get_name(17) or face.get_name(2) or "", (path, index)
             index += 1
 
 
-def _cut(face: harfbuzz.Face) -> bytes:
+def _opened(path: Path, index: int) -> harfbuzz.Face:
+    return harfbuzz.Face(harfbuzz.Blob.from_file_path(str(path)), index)
+
+
+def _cut(path: Path, index: int) -> bytes:
     wanted = harfbuzz.SubsetInput()
     wanted.unicode_set.update(_characters())
     wanted.flags = harfbuzz.SubsetFlags.NO_HINTING
     wanted.drop_table_tag_set.update(int.from_bytes(tag.encode("ascii")) for tag in _WITHOUT)
-    return bytes(harfbuzz.subset(face, wanted).blob.data)
+    return bytes(harfbuzz.subset(_opened(path, index), wanted).blob.data)

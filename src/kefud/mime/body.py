@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -182,10 +181,9 @@ def _is_attachment(leaf: Part) -> bool:
 
 
 def _describe(leaf: Part) -> Attachment:
-    data = leaf.content()
-    digest = hashlib.sha256(data).hexdigest()
+    size, digest = leaf.hashed()
     inline = leaf.disposition == "inline" or (leaf.disposition != "attachment" and "content-id" in leaf.headers)
-    return Attachment(file_name(leaf), leaf.media_type, len(data), digest, leaf.index, inline)
+    return Attachment(file_name(leaf), leaf.media_type, size, digest, leaf.index, inline)
 
 
 def file_name(leaf: Part) -> str:

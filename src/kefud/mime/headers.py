@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"=\?([^?\s]{1,75})\?([bBqQ])\?([^?]*)(?:\?=|\??$)")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_PIECE = 1 << 20
 
 
 class Headers:
@@ -201,6 +203,27 @@ def from_base64(source: bytes, start: int = 0, end: int | None = None) -> bytes:
         except (binascii.Error, ValueError):
             return _mend_base64(source[start:end])
     return b"".join(_mend_base64(piece) for piece in source[start:end].split(b"=") if piece)
+
+
+def hash_base64(source: bytes, start: int, end: int) -> tuple[int, str]:
+    """Size and SHA-256 of what `from_base64` gives, piece by piece: of a large attachment no second copy is held."""
+    pad = source.find(b"=", start, end)
+    last = end if pad < 0 else pad
+    if last - start > 2 * _PIECE and not source[last:end].strip(b"= \r\n\t"):
+        size, sha, rest = 0, hashlib.sha256(), b""
+        for position in range(start, last, _PIECE):
+            piece = rest + source[position : min(position + _PIECE, last)].translate(None, _NOT_BASE64)
+            whole = len(piece) & ~3
+            data = pybase64.b64decode(memoryview(piece)[:whole])
+            rest = piece[whole:]
+            size += len(data)
+            sha.update(data)
+        if len(rest) != 1 and -len(rest) % 4 == source.count(b"=", last, end):
+            data = pybase64.b64decode(rest + b"=" * (-len(rest) % 4))
+            sha.update(data)
+            return size + len(data), sha.hexdigest()
+    data = from_base64(source, start, end)
+    return len(data), hashlib.sha256(data).hexdigest()
 
 
 def _mend_base64(data: bytes) -> bytes:

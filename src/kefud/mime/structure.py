@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from kefud.mime.headers import Headers, from_base64, parse_parameters, read_headers
+from kefud.mime.headers import Headers, from_base64, hash_base64, parse_parameters, read_headers
 from kefud.mime.limits import Limits, Remarks
 
 _STRAY_BOUNDARY = re.compile(rb"\n--([^\s][^\r\n]{0,199})\r?\n[ \t]{0,20}[Cc]ontent-")
@@ -46,6 +47,13 @@ class Part:
         if self.is_base64:
             return from_base64(self.source, self.start, self.end)
         return decode_transfer(self.source[self.start : self.end], self.headers.raw("content-transfer-encoding"))
+
+    def hashed(self) -> tuple[int, str]:
+        """Size and SHA-256 of the decoded bytes."""
+        if self.is_base64:
+            return hash_base64(self.source, self.start, self.end)
+        data = self.content()
+        return len(data), hashlib.sha256(data).hexdigest()
 
     def leaves(self) -> Iterator[Part]:
         """All leaves in order."""
