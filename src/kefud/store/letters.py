@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, func, insert, or_, select, text, update
-from sqlalchemy.orm import aliased
 
 from kefud.store.tables import AttemptRow, DocumentRow, LetterRow, TicketRow, table_of, word, words
 
@@ -38,7 +37,7 @@ def lease(
 
 
 # Statements are built once: building one takes SQLAlchemy four times as long as running it.
-_earlier = aliased(LetterRow)
+_earlier = table_of(LetterRow).alias()
 _DUE = (
     select(LetterRow.id)
     .where(
@@ -46,10 +45,10 @@ _DUE = (
         or_(LetterRow.status == word("pending"), LetterRow.lease_until < bindparam("now")),
         LetterRow.next_attempt <= bindparam("now"),
         LetterRow.transport == bindparam("transport"),
-        ~select(_earlier.id)
+        ~select(_earlier.c.id)
         .where(
-            _earlier.ticket == LetterRow.ticket, _earlier.recipient == LetterRow.recipient, _earlier.id < LetterRow.id,
-            _earlier.status.in_(words("pending", "leased")),
+            _earlier.c.ticket == LetterRow.ticket, _earlier.c.recipient == LetterRow.recipient, _earlier.c.id < LetterRow.id,
+            _earlier.c.status.in_(words("pending", "leased")),
         )
         .exists(),
     )
