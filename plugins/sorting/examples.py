@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -54,12 +55,16 @@ class Examples:
     @cached_property
     def _learnt(self) -> _Learnt:
         """Learnt with the first text: it takes half a second, and not everybody who loads the plugin sorts."""
-        read = self._lexicon.read
-        known = [(title.partition(" "), signs(read(fold(text)))) for title, texts in self._examples.items() for text in texts]
-        kinds, of_kinds, first_kinds = _odds([(title[0], found) for title, found in known])
-        categories, of_categories, first_categories = _odds([(title[2], found) for title, found in known])
-        rows = {sign: row + of_categories[sign] for sign, row in of_kinds.items()}
-        return _Learnt(kinds, categories, first_kinds + first_categories, rows)
+        kinds, categories = _Counts(), _Counts()
+        for title, texts in self._examples.items():
+            kind, _, category = title.partition(" ")
+            for text in texts:
+                found = signs(self._lexicon.read(fold(text)))
+                kinds.add(kind.split("|"), found)
+                categories.add(category.split("|"), found)
+        of_categories = categories.odds()
+        rows = {sign: row + of_categories[sign] for sign, row in kinds.odds().items()}
+        return _Learnt(tuple(kinds.totals), tuple(categories.totals), kinds.first() + categories.first(), rows)
 
 
 class _Learnt(NamedTuple):
@@ -68,29 +73,39 @@ class _Learnt(NamedTuple):
     kinds: tuple[str, ...]
     categories: tuple[str, ...]
     first: list[float]
-    signs: dict[str, list[float]]
+    signs: dict[str, array[float]]
 
 
-def _odds(examples: Iterable[tuple[str, frozenset[str]]]) -> tuple[tuple[str, ...], dict[str, list[float]], list[float]]:
-    """The labels, for each sign that stands in two examples its log odds for each of them, and what each starts with."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    totals: Counter[str] = Counter()
-    common: Counter[str] = Counter()
-    for labels, found in examples:
-        common.update(found)
-        for label in labels.split("|"):
-            totals[label] += 1
-            counts[label].update(found)
-    size = sum(totals.values())
-    rows = {
-        sign: [
-            math.log((counts[label][sign] + _SMOOTH * often / size) / (total + _SMOOTH) * size / often) * _STRENGTH
-            for label, total in totals.items()
-        ]
-        for sign, often in common.items()
-        if often >= 2
-    }
-    return tuple(totals), rows, [math.log(total / size) * _RARE for total in totals.values()]
+class _Counts:
+    """How many examples there are of each label, and in how many of them each sign stands."""
+
+    def __init__(self) -> None:
+        self.totals: Counter[str] = Counter()
+        self._of: dict[str, Counter[str]] = defaultdict(Counter)
+        self._common: Counter[str] = Counter()
+
+    def add(self, labels: Sequence[str], found: frozenset[str]) -> None:
+        self._common.update(found)
+        for label in labels:
+            self.totals[label] += 1
+            self._of[label].update(found)
+
+    def first(self) -> list[float]:
+        """What each label starts with."""
+        size = self.totals.total()
+        return [math.log(total / size) * _RARE for total in self.totals.values()]
+
+    def odds(self) -> dict[str, array[float]]:
+        """For each sign that stands in two examples its log odds for each label."""
+        size = self.totals.total()
+        return {
+            sign: array("d", [
+                math.log((self._of[label][sign] + _SMOOTH * often / size) / (total + _SMOOTH) * size / often) * _STRENGTH
+                for label, total in self.totals.items()
+            ])
+            for sign, often in self._common.items()
+            if often >= 2
+        }  # fmt: skip
 
 
 def signs(reading: Reading) -> frozenset[str]:

@@ -96,15 +96,28 @@ class Lexicon:
     """All words of some tables, indexed by their first two characters."""
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
-        heads: dict[str, dict[int, dict[str, list[Word]]]] = {}
+        self._words: dict[str, Word | list[Word]] = {}
+        self._lengths: dict[str, bytes] = {}
+        self._made: dict[str, _Entry] = {}
         for group, weight, text in _entries(tables, ""):
             first, *rest = text.split("…")
             tail = tuple(tuple(_longest_first(part)) for part in rest)
             word = Word(group, group.partition(".")[0], weight, tail)
             for head in _longest_first(first):
-                heads.setdefault(head[:2], {}).setdefault(len(head), {}).setdefault(head, []).append(word)
-        self._heads = {key: tuple((n, _Entries(found)) for n, found in lengths.items()) for key, lengths in heads.items()}
-        self._singles = frozenset(key for key in heads if len(key) == 1)
+                self._add(head, word)
+        self._singles = frozenset(head for head in self._words if len(head) == 1)
+
+    def _add(self, head: str, word: Word) -> None:
+        known = self._words.get(head)
+        if known is None:
+            self._words[head] = word
+        elif isinstance(known, list):
+            known.append(word)
+        else:
+            self._words[head] = [known, word]
+        lengths = self._lengths.get(head[:2], b"")
+        if len(head) not in lengths:
+            self._lengths[head[:2]] = lengths + bytes((len(head),))
 
     def read(self, text: str) -> Reading:
         """Every word of the lists in ``text`` (folded already), the longest where several cover a place."""
@@ -113,36 +126,28 @@ class Lexicon:
 
     def _find(self, text: str, sentence_ends: list[int]) -> list[Hit]:
         found: list[Hit] = []
-        look = self._heads.get
+        look, entry_of = self._lengths.get, self._entry
         for at, pair in enumerate([text[at : at + 2] for at in range(len(text))]):
             lengths = look(pair)
             if lengths is not None and not (pair[0].isdigit() and at and text[at - 1].isdigit()):
-                for length, words in lengths:
-                    entry = words.get(text[at : at + length])
+                for length in lengths:
+                    entry = entry_of(text[at : at + length])
                     if entry is not None:
                         entry.find(found, text, at, at + length, sentence_ends)
         for character in self._singles.intersection(text):
-            ((_, words),) = self._heads[character]
-            entry = words.get(character)
+            entry = entry_of(character)
             for match in re.finditer(re.escape(character), text) if entry else ():
                 entry.find(found, text, match.start(), match.end(), sentence_ends)
         return found
 
-
-class _Entries:
-    """The entries of heads of one length. Most words stand in no text for years: an entry is made when one does."""
-
-    def __init__(self, words: dict[str, list[Word]]) -> None:
-        self._words = words
-        self._made: dict[str, _Entry] = {}
-
-    def get(self, head: str) -> _Entry | None:
-        words = self._words.get(head)
-        if words is None:
-            return None
+    def _entry(self, head: str) -> _Entry | None:
+        """The words that begin with ``head``. Most stand in no text for years: an entry is made when one does."""
         entry = self._made.get(head)
         if entry is None:
-            entry = self._made[head] = _Entry(words)
+            words = self._words.get(head)
+            if words is None:
+                return None
+            entry = self._made[head] = _Entry(words if isinstance(words, list) else [words])
         return entry
 
 

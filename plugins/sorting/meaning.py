@@ -300,7 +300,7 @@ class _Weighing:
         words = found.categories
         if like:
             names = {*words, *like}
-            found.placed = {n: SHARE * min(words.get(n, 0.0), MOST) + max(like.get(n, FLOOR), FLOOR) for n in names}
+            found.placed = {n: SHARE * min(words.get(n, 0.0), MOST) + max(like.get(n, FLOOR), FLOOR) for n in sorted(names)}
             found.placed["general"] = found.placed.get("general", FLOOR) - NEAR  # only where nothing else is as near
         else:
             found.placed = words
