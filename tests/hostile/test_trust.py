@@ -179,6 +179,13 @@ FROM = [
     b"From: evil@attacker.example.net\r\nSender: wuye@property.example.com\r\nReply-To: wuye@property.example.com",
     "From: wuye\uff20property.example.com".encode(),
     "From: \u202ewuye@property.example.com\u202c <evil@attacker.example.net>".encode(),
+    "From: <wuye@\uff50roperty.example.com>".encode(),
+    "From: <wuye@property\u3002example\u3002com>".encode(),
+    "From: <wuye@pr\u043eperty.example.com>".encode(),
+    b"From: <@attacker.example.net:wuye@property.example.com>",
+    b"From: <wuye@property.example.com.>",
+    b"From: g:wuye@property.example.com;",
+    b"From: <wuye\r\n @property.example.com>",
     b"From: ~.*@.*~",
     b"From: =?utf-8?q?wuye=40property=2Eexample=2Ecom?= <evil@attacker.example.net>",
 ]

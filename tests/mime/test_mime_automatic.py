@@ -33,6 +33,13 @@ def read(head: str, body: str = "text") -> Message:
         ("X-Autoreply: yes", "autoresponder"),
         ("X-Autorespond: 自动", "autoresponder"),
         ("X-Auto-Response-Suppress: All", "response-suppressed"),
+        ("X-Auto-Response-Suppress: DR, OOF, AutoReply", ""),
+        ("Delivered-To: Autoresponder", "autoresponder"),
+        ("Delivered-To: kefu@b.cn", ""),
+        ("Return-Path: <MAILER-DAEMON@b.cn>", "daemon-sender"),
+        ("From: post_master@b.cn", "daemon-sender"),
+        ("From: service-noreply@b.cn", "daemon-sender"),
+        ("X-Mailing-List: <x.y>", "list"),
         ("Return-Path: <>", "null-return-path"),
         ("Return-Path: <a@b.cn>", ""),
         ("From: MAILER-DAEMON@b.cn", "daemon-sender"),
@@ -128,17 +135,29 @@ def test_what_may_still_arrive_is_not_permanent(action: str, status: str) -> Non
     assert bounce is not None and not bounce.permanent
 
 
-@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
+@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded", "deliverable", "delivered (to mailbox)", "other"])
 def test_a_report_of_success_is_no_bounce(action: str) -> None:
     seen = report(action, "2.0.0")
     assert (seen.bounce, seen.automatic) == (None, "delivery-report")
 
 
-def test_a_read_receipt_is_no_bounce() -> None:
-    head = "Content-Type: multipart/report; report-type=disposition-notification; boundary=R"
-    body = "--R\n\nread\n--R\nContent-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n--R--\n"
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("report; report-type=disposition-notification", "read-receipt"),
+        ("report", "read-receipt"),
+        ("mixed", "null-return-path"),
+    ],
+)
+def test_a_read_receipt_is_no_bounce(kind: str, reason: str) -> None:
+    head = f"Return-Path: <>\nSubject: 回执\nContent-Type: multipart/{kind}; boundary=R"
+    body = (
+        "--R\n\nThis return receipt says that it was displayed, not that it was understood.\n"
+        "--R\nContent-Type: message/disposition-notification\n\nDisposition: manual-action; displayed\n"
+        f"--R\nContent-Type: text/rfc822-headers\n\nMessage-ID: {ID}\n\n--R--\n"
+    )
     seen = read(head, body)
-    assert (seen.bounce, seen.automatic) == (None, "read-receipt")
+    assert (seen.bounce, seen.automatic) == (None, reason)
 
 
 FREE = {
@@ -216,8 +235,19 @@ def test_a_person_who_forwards_a_bounce_is_no_bounce(service: str) -> None:
     assert (seen.bounce, seen.automatic) == (None, "")
 
 
-def test_an_absence_note_with_a_null_path_is_no_bounce() -> None:
-    assert read("Return-Path: <>\nSubject: 自动回复：派单", "我在休假").bounce is None
+@pytest.mark.parametrize(
+    "words",
+    ["我在休假", "我在休假,邮件未能及时查看,请拨打分机 501 转", "I cannot answer. Call 555 Main, my address is 501 North."],
+)
+def test_an_absence_note_with_a_null_path_is_no_bounce(words: str) -> None:
+    seen = read(f"Return-Path: <>\nSubject: 自动回复：派单\nIn-Reply-To: {ID}", words)
+    assert (seen.bounce, seen.automatic) == (None, "null-return-path")
+
+
+@pytest.mark.parametrize("subject", ["Successful delivery", "Delivered: x", "已送达: 派单", "投递成功通知", "Return receipt"])
+def test_a_notice_of_success_in_free_form_is_no_bounce(subject: str) -> None:
+    seen = read(f"From: MAILER-DAEMON@x.cn\nSubject: {subject}", f"z3@x.cn\nMessage-ID: {ID}")
+    assert (seen.bounce, seen.automatic) == (None, "daemon-sender")
 
 
 # --- what our server says of the sender

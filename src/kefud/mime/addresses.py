@@ -30,12 +30,14 @@ def domain_of(text: str) -> str:
     """The A-label form of a domain in lower case, "" where it is none (RFC 1034, 5890)."""
     text = text.lower()
     if not text.isascii():
-        if any(char in text for char in "\u3002\uff0e\uff61") or len(text) > 253:
-            return ""
         try:
-            text = text.encode("idna").decode("ascii")
+            encoded = text.encode("idna") if len(text) <= 253 else b""
+            seen = encoded.decode("idna")
         except (UnicodeError, ValueError):
             return ""
+        if seen != text:  # fullwidth letters and dots, ß, joiners: the mapping would make another's domain of them
+            return ""
+        text = encoded.decode("ascii")
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
         return ""
     return text

@@ -9,7 +9,7 @@ from itertools import islice
 from kefud.desk.message import Bounce
 from kefud.desk.tokens import found_in
 from kefud.mime.addresses import email_of, first_email
-from kefud.mime.automatic import is_daemon, null_return_path
+from kefud.mime.automatic import is_away_subject, is_daemon, null_return_path
 from kefud.mime.charsets import decode
 from kefud.mime.headers import Headers, clean, clean_text, header_text, read_headers
 from kefud.mime.limits import DEFAULT_LIMITS, Remarks
@@ -17,6 +17,7 @@ from kefud.mime.structure import Part
 
 _STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _ORIGINALS = frozenset({"text/rfc822-headers", "message/rfc822", "message/rfc822-headers", "message/global-headers"})
+_OTHER_REPORTS = frozenset({"disposition-notification", "feedback-report"})
 _EXAMINED = 64 * 1024
 _SUBJECT = re.compile(
     r"退信|退回|退件|(?:延迟|延遲)(?:送达|送達|传递|傳遞|投递)|(?:无法|無法|未能|不能)(?:成功)?(?:传递|傳遞|送达|送達|投递|投遞|发送|發送|传送|傳送)|未送达|未傳遞|未送達|未传递|无法投递|無法投遞|无法送达|無法傳送|投递失败|发送失败|传递失败|傳送失敗|投遞失敗|递送失败|undeliver|"
@@ -38,9 +39,42 @@ _TEXT = re.compile(
 _DELAY = re.compile(
     r"delayed|will be retried|will retry|will keep trying|will continue|not yet been delivered|warning message only|"
     r"do not need to resend|"
-    r"延迟|將繼續|将继续尝试|会继续尝试|稍后重试|仍在尝试|暂时未能|\(delay\)",
+    r"not (?:yet )?been (?:delivered|sent) yet|still (?:queued|undelivered|trying|in the queue)|warning[^\n]{0,20} only|attempts will|"
+    r"temporary (?:problem|failure|error) |for (?:the )?past \d+ (?:hour|day)|"
+    r"延迟|將繼續|将继续尝试|会继续尝试|继续(?:重试|投递|发送)|(?<!请)(?<!请您)(?<!建议)稍后重试|仍在尝试|暂时未能|暂未|\(delay\)",
     re.I,
 )
+_GAVE_UP = re.compile(
+    r"permanent (?:error|fatal|failure)|i've given up|giving up|failed permanently|in the queue too long|will not (?:continue|retry)|"
+    r"no further (?:delivery )?attempts|retry timeout exceeded|message expired|永久性?(?:失败|错误)|不再(?:重试|尝试)",
+    re.I,
+)
+_GIVEN_BACK = re.compile(
+    r"failure notice|returned|undeliver(?:ed|able)|delivery (?:has )?fail|mail delivery failed|\(failure\)|rejected|退信|退回|失败|失敗",
+    re.I,
+)
+_SUCCESS_SUBJECT = re.compile(
+    r"(?!.*(?:\bnot\b|n't\b|\bun|fail|未|没|不|无|無)).*"
+    r"(?:success|return receipt|\b(?:delivered|relayed|expanded)\s?:|已(?:送达|送達|中继|传递)|(?:投递|发送)成功)",
+    re.I | re.S,
+)
+_REPLY_LINE = re.compile(
+    r"(?<![\d.])[45][0-5]\d\b[^\n]{0,80}(?:user|mailbox|recipient|address|action|deliver|relay|account|reject|denied|用户|收件|邮箱|拒)",
+    re.I,
+)
+_FAILED = re.compile(
+    r"fail|not (?:a |yet )?(?:been |be )?(?:deliver|accept|sent|receiv|member|exist|found|allow)|undeliver|unable|cannot|can't|couldn't|"
+    r"could not|reject|refus|block|error|unknown|invalid|exceed|full|quota|expired|return|bounce|trouble|problem|"
+    r"失败|失敗|无法|無法|未|不能|没有|退|拒|错误|錯誤|不存在|已满|已滿|超过|停用|丢弃|拦截|阻断|隔离",
+    re.I,
+)
+_ANSWER = re.compile(r"\s{0,5}(?:re|fwd?|aw|wg|tr|rv|回复|回覆|答复|转发|轉寄|轉發)\s?[:：]", re.I)
+_SYSTEM_NAME = re.compile(
+    r"mail[- ]?delivery|mail system|(?:mail|system|e-?mail) administrator|postmaster|delivery (?:sub)?system|系统管理员|系統管理員|"
+    r"邮件系统|郵件系統|邮件管理员|郵件管理員",
+    re.I,
+)
+_SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]{0,3}\d)")
 _CODE = re.compile(r"(?<![\d.@-])([45]\d\d)(?=[ \-:：,，])")
 _MESSAGE_ID = re.compile(r"message[-_ ]?id[^<\n]{0,20}\n?[^<\n]{0,20}(<[^<>\s]{3,300}>)", re.I)
@@ -58,21 +92,54 @@ def read_bounce(root: Part, headers: Headers, sender: str, subject: str, text: s
     system as the sender with the words of a bounce.
     """
     is_report = root.media_type == "multipart/report" and _report_type(root) in ("delivery-status", "")
-    if not is_report and root.media_type not in _STATUS_PARTS and not _from_a_system(headers, sender):
+    by_system = is_report or root.media_type in _STATUS_PARTS or _from_a_system(headers, sender)
+    if not by_system and not (_speaks_as_a_system(headers, subject) and _gives_back(root, text)):
         return None
     statuses = [part for part in root.leaves() if part.media_type in _STATUS_PARTS]
     if statuses:
         return _from_report(root, headers, statuses, text)
-    if _SUBJECT.search(subject) or _TEXT.search(text[:8000]) or _gives_back(root, text):
+    if _SUCCESS_SUBJECT.match(subject) or _is_other_report(root) or is_away_subject(subject, True):
+        return None
+    named = b"mailer-daemon" in headers.raw("from").lower()
+    says_so = named or _SUBJECT.search(subject) or _DELAY.search(subject) or _TEXT.search(text[:8000])
+    answers = is_daemon(sender, headers) and _answers_ours(headers) and _REPLY_LINE.search(text[:8000])
+    if says_so or answers or _gives_back(root, text):
         return _from_text(root, headers, sender, subject, text)
     return None
 
 
+def _speaks_as_a_system(headers: Headers, subject: str) -> bool:
+    """Whether a sender without any other sign bears the name of a mail system, uses its words, and answers nobody."""
+    return bool(_SUBJECT.search(subject) and not _ANSWER.match(subject) and _SYSTEM_NAME.search(headers.text("from")))
+
+
+def _answers_ours(headers: Headers) -> bool:
+    return bool(found_in(header_text(headers.raw("in-reply-to") + b" " + headers.raw("references"))))
+
+
 def _gives_back(root: Part, text: str) -> bool:
-    """Whether a system encloses or quotes a letter of ours and names a code of failure, in whatever words."""
+    """Whether it encloses or quotes a letter of ours and says that something failed or waits, in whatever words."""
     head = text[:8000]
-    enclosed = any(part.media_type in _ORIGINALS for part in islice(_all_parts(root), 30))
-    return bool((enclosed or found_in(head)) and (_STATUS.search(head) or _CODE.search(head)))
+    told = head.partition("\nReceived:")[0]
+    if not (_STATUS.search(head) or _CODE.search(head) or _FAILED.search(told) or _DELAY.search(told)):
+        return False
+    if any(part.media_type in _ORIGINALS for part in islice(_all_parts(root), 30)):
+        return True
+    return bool(found_in(head) or found_in(_source(root)))
+
+
+def _source(root: Part) -> str:
+    """The beginning of the mail as it stands, and of its small parts that are coded in base64."""
+    small = (part for part in islice(root.leaves(), 30) if part.is_base64 and part.end - part.start <= _EXAMINED)
+    pieces = [root.source[root.start : root.end][: 4 * _EXAMINED], *(part.content() for part in small)]
+    return b"\n".join(pieces).decode("ascii", "replace")
+
+
+def _is_other_report(root: Part) -> bool:
+    """A receipt or a complaint: it encloses our letter too, and tells of no delivery."""
+    return _report_type(root) in _OTHER_REPORTS or any(
+        part.media_type.removeprefix("message/").removeprefix("global-") in _OTHER_REPORTS for part in root.children
+    )
 
 
 def _report_type(root: Part) -> str:
@@ -85,10 +152,7 @@ def _from_a_system(headers: Headers, sender: str) -> bool:
 
 def _from_report(root: Part, headers: Headers, statuses: list[Part], text: str) -> Bounce | None:
     groups = [group for part in statuses for group in _recipient_groups(part)]
-    actions = [_field(group, "action").split(" ")[0].lower() for group in groups]
-    failing = [
-        group for group, action in zip(groups, actions, strict=True) if action not in ("delivered", "relayed", "expanded")
-    ]
+    failing = [group for group in groups if not _succeeded(group)]
     if groups and not failing:
         return None
     delayed = bool(failing) and all(_field(group, "action").lower().startswith("delayed") for group in failing)
@@ -101,6 +165,13 @@ def _from_report(root: Part, headers: Headers, statuses: list[Part], text: str) 
         status=status,
         reason=reason.partition(";")[2].strip()[:300] or reason[:300],
         permanent=not delayed,  # "failed" is final whatever the status: 4.4.7 is a queue that gave up (RFC 3464 2.3.3)
+    )
+
+
+def _succeeded(group: Headers) -> bool:
+    action = _field(group, "action").lower()
+    return action.startswith(_SUCCESS) or (
+        not action.startswith(("fail", "delay", "error")) and _field(group, "status")[:2] == "2."
     )
 
 
@@ -127,7 +198,9 @@ def _from_text(root: Part, headers: Headers, sender: str, subject: str, text: st
     status = found[1] if found else ""
     if status and "." not in status:
         status = f"{status[0]}.0.0"
-    temporary = status.startswith("4") or bool(_DELAY.search(subject) or (not status and _DELAY.search(seen[:4000])))
+    final = _GAVE_UP.search(seen[:4000]) or _GIVEN_BACK.search(subject)
+    waits = status.startswith("4") or (not status and _DELAY.search(seen[:4000]))
+    temporary = bool(_DELAY.search(subject) or (waits and not final))
     return Bounce(
         message_ids=_quoted_ids(root, headers, text),
         recipients=_recipients(headers, seen, sender),
@@ -156,7 +229,14 @@ def _recipients(headers: Headers, text: str, sender: str) -> tuple[str, ...]:
         for match in _ADDRESS.finditer(head)
         if not any(start < match.start() < start + 80 for start in marked)
     )
-    return _unique(email for email in found if email not in ours and not email.startswith(("postmaster@", "mailer-daemon@")))
+    return _unique(
+        email for email in found if _untagged(email) not in ours and not email.startswith(("postmaster@", "mailer-daemon@"))
+    )
+
+
+def _untagged(email: str) -> str:
+    local, at, domain = email.partition("@")
+    return local.partition("+")[0] + at + domain
 
 
 def _quoted_ids(root: Part, headers: Headers, text: str) -> tuple[str, ...]:
@@ -174,7 +254,7 @@ def _quoted_ids(root: Part, headers: Headers, text: str) -> tuple[str, ...]:
     for name in ("x-original-message-id", "original-message-id", "in-reply-to", "references"):
         found.extend(header_text(headers.raw(name)).split()[:20])
     found.extend(_ids_in(text[:_EXAMINED]))
-    found.extend(found_in(root.source[root.start : root.end][: 4 * _EXAMINED].decode("ascii", "replace")))
+    found.extend(found_in(_source(root)))
     return _unique(item for item in found if item.startswith("<") and item.endswith(">"))
 
 
