@@ -27,7 +27,7 @@ class Acknowledge:
             case Opened() if occasion.part == occasion.parts:
                 return _acknowledge(ticket, occasion)
             case Heard() if occasion.merged and _reachable(ticket, occasion):
-                return (Reply("replies/merged", rule="S0-3.2", why="同一事项,来信并入已有工单"),)
+                return _merged(ticket, occasion)
         return ()
 
 
@@ -38,6 +38,18 @@ def _reachable(ticket: Ticket, occasion: Opened | Heard) -> bool:
         return False
     signed = ticket.origin != "anonymous" and not ticket.requester.anonymous
     return signed and bool(ticket.reply_address or message.sender.email)
+
+
+def _merged(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+    """Who wrote is answered, not who brought the matter first; of whom, and what they wrote, the other learns nothing."""
+    writer = occasion.message.sender.email
+    other = occasion.author.id == "other"
+    yield Reply("replies/merged", to_writer=other, rule="S0-3.2", why="同一事项,来信并入已有工单")
+    if other:
+        told = f"另有来信人 {writer} 反映同一事项,核实身份后请将办理结果一并告知"
+        clock = ticket.deadline("resolve") or ticket.deadline("reply")
+        due = clock.due if clock else None
+        yield AddTask("respond", ticket.handler or "cs_clerk", told, due=due, key=f"also:{writer}", rule="S0-3.2")
 
 
 def _acknowledge(ticket: Ticket, occasion: Opened) -> Iterator[Decision]:

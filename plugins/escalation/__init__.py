@@ -134,7 +134,8 @@ class Escalation:
     def _chaser(self, to: str, deadline: Deadline, step: Step) -> Write:
         data = {"step": step.name, "name_zh": _name(deadline), "due": self._text(deadline.due), "rule": deadline.rule}
         why = f"{_name(deadline)}时限{step.name}%" if step.late <= 0 else f"{_name(deadline)}逾期第{step.late}个服务日"
-        return Write(to, "reports/chaser", data, key=_key("chase", deadline, step.name, to), rule="S1-4.3.6", why=why)
+        key, before = _key("chase", deadline, step.name, to), f"chase:{deadline.name}:"
+        return Write(to, "reports/chaser", data, key=key, instead=before, rule="S1-4.3.6", why=why)
 
     def _up(self, ticket: Ticket, deadline: Deadline, step: Step) -> Iterator[Decision]:
         ladder = tuple(ticket.fields.get("ladder") or LADDER)
@@ -153,7 +154,8 @@ class Escalation:
     def _report(self, to: str, ticket: Ticket, deadline: Deadline, why: str, step: Step) -> Write:
         data: dict[str, Any] = {"reason": why, "due": self._text(deadline.due), "rule": deadline.rule}
         data["steps"] = f"已催办{step.done}次"
-        return Write(to, "reports/escalation", data, key=_key("up", deadline, step.name, to), rule="S1-4.1.1", why=why)
+        key, before = _key("up", deadline, step.name, to), f"up:{deadline.name}:"
+        return Write(to, "reports/escalation", data, key=key, instead=before, rule="S1-4.1.1", why=why)
 
     def _higher_approval(self, ticket: Ticket, deadline: Deadline, step: Step) -> Iterator[Decision]:
         asked = list(ticket.fields.get("approval_asked") or _approver(ticket))
@@ -222,7 +224,8 @@ class Escalation:
         for to in ("duty_officer", "property_company", *(("property_manager",) if done > 1 else ())):
             data = {"plan": ticket.fields.get("emergency_plan") or ""}
             key = _key("alarm", deadline, str(done), to)
-            yield Write(to, "reports/emergency", data, key=key, rule="S2-1.B4", why=f"第{done + 1}次告警")
+            why = f"第{done + 1}次告警"
+            yield Write(to, "reports/emergency", data, key=key, instead="alarm:", rule="S2-1.B4", why=why)
 
     def _important(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
         """Not acknowledged: one rung further every half hour, up to the top of the ladder (S0-4.2.1)."""

@@ -221,9 +221,11 @@ class Casework:
         assert bounce is not None
         known = (letters.by_message_id(tx, message_id) for message_id in bounce.message_ids)
         for letter in (*known, self._by_return_path(tx, reading.message), self._by_notice(tx, reading.message)):
-            if letter is not None and letter["ticket"] is None and bounce.permanent and self._is_ours(letter["message_id"]):
+            if letter is not None and letter["ticket"] is None and self._is_ours(letter["message_id"]):
+                if not bounce.permanent:
+                    return f"a letter of no ticket to {letter['recipient']} is delayed"
                 self._bounced.append((letter["id"], bounce.reason or bounce.status))
-                return f"a report to {letter['recipient']} came back"
+                return f"a letter of no ticket to {letter['recipient']} came back"
             if letter is None or letter["ticket"] is None or letter["status"] != "sent":
                 continue
             ticket = tickets.load(tx, [letter["ticket"]])[letter["ticket"]]
@@ -234,11 +236,11 @@ class Casework:
         return "a delivery report that names no letter of ours"
 
     def _by_return_path(self, tx: Connection, message: Message) -> dict[str, Any] | None:
-        """The letter that a report without its Message-ID speaks of: it came to the ticket's keyed address (VERP)."""
+        """The letter that a report without its Message-ID speaks of: it came to its keyed address (VERP)."""
         addresses = [a.email for a in (*message.to, *message.cc)]
         keyed = tokens.verified(self._token_keys(), (), addresses)
         lost = message.bounce.recipients if message.bounce else ()
-        return next((x for t in keyed for address in lost if (x := letters.last_to(tx, t.ticket, address))), None)
+        return next((x for t in keyed for address in lost if (x := letters.last_to(tx, t.ticket or None, address))), None)
 
     def _by_notice(self, tx: Connection, message: Message) -> dict[str, Any] | None:
         """The notice whose number a report without any Message-ID names; only where no stranger can write (S04)."""
@@ -453,19 +455,30 @@ class Casework:
         if target is None or target.number == case.ticket.number:
             return case, replace(outcome, decisions=tuple(x for x in outcome.decisions if not isinstance(x, d.Merge)))
         message = case.sorted.message
-        author = Author("requester", why=merge.why, believed=case.reading.authenticated or self.trust_internal)
+        known = self._is_known(target, message)
+        believed = case.reading.authenticated or self.trust_internal
+        author = Author("requester", "" if known else "other", why=merge.why, believed=believed)
         may_answer = isinstance(case.occasion, Opened) and case.occasion.may_answer
         heard = Heard(now, message, author, case.reading.channel, merged=True, may_answer=may_answer)
         given: list[d.Decision] = [
             x for x in outcome.decisions if isinstance(x, (d.Effect, d.SetFields, d.Relate, d.Remark)) and "merging" in x.rule
         ]
         given.append(d.Effect((f"merged_contact:{message.medium}",), why=merge.why, rule=merge.rule))
-        new_fields = {k: v for k, v in case.ticket.fields.items() if k not in target.fields}
+        theirs = () if known else ("reply_to", "verified_sender")
+        new_fields = {k: v for k, v in case.ticket.fields.items() if k not in target.fields and k not in theirs}
         given.append(d.SetFields(new_fields, why="new demands and contacts of the second message take effect (S0-3.2)"))
         again = any(name.startswith("duplicate_of:") for x in outcome.decisions if isinstance(x, d.Effect) for name in x.names)
         way = "merge" if again else "append"  # who asks about an older matter tells nothing twice
         merged = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition=way, opinions=outcome.opinions)
         return merged, self.judges.judge([(target, heard, merged.given)])[0]
+
+    def _is_known(self, ticket: Ticket, message: Message) -> bool:
+        """Whether the writer is the ticket's requester or registered for its house: to name a house proves nothing (S01)."""
+        email = message.sender.email
+        if message.medium != "mail" or not email or email in (ticket.requester.email, ticket.reply_address):
+            return True
+        registered = {house.id for house in self.site.houses_by_contact(email)}
+        return ticket.house in registered or (self.trust_internal and not ticket.reply_address)
 
     # Saving
 
@@ -590,19 +603,18 @@ class Casework:
             return
         with self.db.read() as tx:
             loaded = tickets.load(tx, [x["ticket"] for x in wave])
-        news = [(loaded[x["ticket"]], _fate(x, now)) for x in wave]
+        news: list[tuple[Ticket, Occasion]] = [(loaded[x["ticket"]], _fate(x, now)) for x in wave]
+        news += [(sibling, what) for ticket, what in news if _is_acknowledgement(what) for sibling in self._siblings(ticket)]
+        parts_meet = len({ticket.id for ticket, _ in news}) < len(news)  # parts of one message are told one after the other
         try:
-            self._happen_to_all(news, now, [x["id"] for x in wave])
+            if not parts_meet or len(wave) == 1:
+                self._happen_to_all(news, now, [x["id"] for x in wave])
+                return
         except Exception:
             if len(wave) == 1:
                 raise
-            for letter in wave:
-                self._tell_wave([letter], now)
-            return
-        for ticket, occasion in news:
-            if isinstance(occasion, Delivered) and occasion.meets and occasion.to == "requester":
-                for sibling in self._siblings(ticket):
-                    self._happen(sibling, occasion, now)
+        for letter in wave:
+            self._tell_wave([letter], now)
 
     def _siblings(self, ticket: Ticket) -> list[Ticket]:
         """The other tickets of the message that ``ticket`` came from: one acknowledgement was for them all."""
@@ -800,6 +812,10 @@ def _fate(letter: Mapping[str, Any], now: datetime) -> Occasion:
         return Delivered(letter["sent_at"] or now, *about, number, letter["meets"])
     bounce = Bounce((letter["message_id"],), tuple(letter["addresses"]), reason=letter["last_answer"])
     return Returned(now, *about, ", ".join(letter["addresses"]), number, bounce)
+
+
+def _is_acknowledgement(what: Occasion) -> bool:
+    return isinstance(what, Delivered) and bool(what.meets) and what.to == "requester"
 
 
 def _first(outcome: Outcome, kind: type[Any]) -> Any:

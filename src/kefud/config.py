@@ -82,6 +82,8 @@ class Secret:
 
 
 SecretField = Annotated[Any, BeforeValidator(Secret.parse)]
+Cap = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 
 
 class Model(BaseModel):
@@ -271,23 +273,23 @@ class Rules(Model):
 class Limits(Model):
     """[limits]: caps that keep a flood or a loop from doing harm (S05)."""
 
-    letters_per_recipient_hour: int = 3
-    letters_per_recipient_day: int = 10
-    letters_per_hour: int = 200
-    tickets_per_sender_hour: int = 20
-    due_per_tick: int = 50
-    message_bytes: int = 36_700_160
-    worker_memory: int = 1_073_741_824
-    worker_seconds: int = 30
-    ocr_seconds: int = 300
-    readers: int = 1
+    letters_per_recipient_hour: Cap = 3
+    letters_per_recipient_day: Cap = 10
+    letters_per_hour: Cap = 200
+    tickets_per_sender_hour: Positive = 20
+    due_per_tick: Positive = 50
+    message_bytes: Positive = 36_700_160
+    worker_memory: Positive = 1_073_741_824
+    worker_seconds: Positive = 30
+    ocr_seconds: Positive = 300
+    readers: Positive = 1
 
 
 class Retention(Model):
     """[retention]: how long personal data is kept after a ticket is closed (PIPL Art. 19)."""
 
-    originals_days: int = 180
-    personal_days: int = 1095
+    originals_days: Cap = 180
+    personal_days: Cap = 1095
 
 
 class Observers(Model):
@@ -768,6 +770,8 @@ def _sentence(fault: Any) -> str:
         return "unknown key; remove it or correct its spelling"
     if kind == "missing":
         return "is missing; add it"
+    if kind == "tuple_type":
+        return 'must be a list; write [ … ]'
     text = str(message).removeprefix("Value error, ")
     return text[0].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
 

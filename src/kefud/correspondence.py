@@ -7,7 +7,7 @@ rule alike. Automatic mail is never answered and caps hold whatever a rule wante
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -34,6 +34,13 @@ URGENT = {"emergency": 0, "urgent": 2, "normal": 5}
 SHELF_TAG = "shelf"
 FREE_TEXT = ("replies/answer", "replies/result", "replies/written-reply", "replies/declined")
 """Letters whose substance a person wrote: promises in them must have been approved."""
+INTERIM = (
+    "replies/acknowledgement", "replies/acknowledgement-complaint", "replies/acknowledgement-letter", "replies/calm",
+    "replies/holding", "replies/progress",
+)  # fmt: skip
+"""Letters that say no more than that an answer will come."""
+HELD_UP = timedelta(hours=1)
+"""What has waited so long for its server was held up: an answer that is written meanwhile goes in its place (R17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +188,21 @@ class Correspondence:
     ) -> list[str]:
         address = str(ticket.fields.get("reply_to") or ticket.requester.email)
         answering = isinstance(occasion, (Opened, Heard))
+        if reply.to_writer:
+            address = occasion.message.sender.email if answering else ""  # type: ignore[union-attr]
         if not address or self.site.is_own(address):
             return []
         if answering and not occasion.may_answer:  # type: ignore[union-attr]
             return []
-        known = bool(ticket.fields.get("verified_sender"))
+        known = bool(ticket.fields.get("verified_sender")) and not reply.to_writer
         hold = reply.hold or (self._cap(ledger.tx, address, now, known=known) if answering else "")
         party = self.site.party_of(address)
-        name = party.name if party else ticket.requester.name
-        recipient = _Recipient("requester", name, address, "owner" if party is None else "full")
+        name = party.name if party else address if reply.to_writer else ticket.requester.name
+        key = "writer" if reply.to_writer else "requester"
+        recipient = _Recipient(key, name, address, "owner" if party is None else "full")
         data = {
             **reply.data, "numbers": [s.number for s in siblings] + [ticket.number],
-            "verified": bool(ticket.fields.get("verified_sender")),
+            "verified": known, "other": reply.to_writer,
         }  # fmt: skip
         automatic = "auto-replied" if answering else "auto-generated"
         return self._post(
@@ -262,6 +272,7 @@ class Correspondence:
         return self._post(
             ledger, ticket, recipient, write.template, dict(write.data), now, key=write.key, papers=papers,
             hold=write.hold or (self._cap_of_ticket(ledger.tx, ticket, recipient.address, now) if answers else ""),
+            instead=write.instead,
             automatic="auto-replied" if answers else "auto-generated", audience="staff", mask=recipient.profile == "masked",
         )  # fmt: skip
 
@@ -303,6 +314,7 @@ class Correspondence:
         audience: str = "staff",
         copies: Sequence[str] = (),
         mask: bool = False,
+        instead: str = "",
     ) -> list[str]:
         profile: Profile = "masked" if mask else recipient.profile
         context = {
@@ -318,21 +330,22 @@ class Correspondence:
         hold = hold or self._nowhere(recipient, copies)
         blocked = "" if hold else self._blocked(draft.text, ticket, audience, template, mask, data)
         effects = ["outgoing_blocked"] if blocked else []
-        in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers)
         key_bytes = self._keys()[0]
-        ledger.letter(
-            {
-                "ticket": ticket.id, "recipient": recipient.key, "template": template, "subject": draft.subject,
-                "addresses": [recipient.address, *copies] if recipient.address else list(copies),
-                "message_id": tokens.message_id(key_bytes, ticket.id, self._nonce(), self._domain),
-                "in_reply_to": in_reply_to, "references": references, "text": draft.text, "html": draft.html,
-                "automatic": automatic, "documents": [[x.form, x.number] for x in papers], "attachments": [],
-                "transport": "mail" if recipient.address else "print", "status": "held" if hold or blocked else "pending",
-                "hold": hold or blocked, "key": key, "meets": meets, "priority": URGENT.get(ticket.urgency, 5),
-                "attempts": 0, "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now,
-                "told": True,
-            }
-        )  # fmt: skip
+        row = {
+            "ticket": ticket.id, "recipient": recipient.key, "template": template, "subject": draft.subject,
+            "addresses": [recipient.address, *copies] if recipient.address else list(copies),
+            "message_id": tokens.message_id(key_bytes, ticket.id, self._nonce(), self._domain),
+            "text": draft.text, "html": draft.html,
+            "automatic": automatic, "documents": [[x.form, x.number] for x in papers], "attachments": [],
+            "transport": "mail" if recipient.address else "print", "status": "held" if hold or blocked else "pending",
+            "hold": hold or blocked, "key": key, "meets": meets, "priority": URGENT.get(ticket.urgency, 5),
+            "attempts": 0, "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now,
+            "told": True,
+        }  # fmt: skip
+        gone = self._supersede(ledger, ticket, row, instead)
+        in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers, {x["id"] for x in gone})
+        promises = dict.fromkeys(filter(None, [meets, *(x["meets"] for x in gone)]))
+        ledger.letter({**row, "meets": ",".join(promises), "in_reply_to": in_reply_to, "references": references})
         if automatic == "auto-replied" and recipient.address and not (hold or blocked):
             self._answers(ledger.tx, now).note(recipient.address)
         if blocked and template != "reports/held":
@@ -341,6 +354,20 @@ class Correspondence:
                 {"template": template, "reason": blocked, "text": draft.text, "to": recipient.name}, now,
             )  # fmt: skip
         return effects
+
+    def _supersede(self, ledger: Ledger, ticket: Ticket, new: Mapping[str, Any], instead: str) -> list[dict[str, Any]]:
+        """Take back what a new letter makes needless while it still waits; the new one keeps the promises of these."""
+        to = new["recipient"]
+        if new["status"] == "held" or not any(x.status == "pending" and x.recipient == to for x in ticket.letters):
+            return []
+        shared = any(effect.startswith("split:") for effect in ticket.effects)  # its acknowledgement is that of others, too
+        waiting = letters.waiting(ledger.tx, ticket.id, to)
+        gone = [x for x in waiting if needless(x, new, instead, shared=shared)]
+        letters.supersede(ledger.tx, [x["id"] for x in gone])
+        for x in gone:
+            text = f"{x['template']} → {to} 尚未发出,由新的 {new['template']} 代替"
+            ledger.history(ticket.id, "outbox", "superseded", text, {"letter": x["id"]})
+        return gone
 
     def _nowhere(self, recipient: _Recipient, copies: Sequence[str]) -> str:
         """Why a letter cannot leave at all: nobody's address, and nothing to print it."""
@@ -374,12 +401,13 @@ class Correspondence:
         return [*said, *(text.split(" ")[0] for text in said), *(text.partition("年")[2].split(" ")[0] for text in said)]
 
     def _thread(
-        self, tx: Connection, ticket: Ticket, recipient: str, answers: Message | None
+        self, tx: Connection, ticket: Ticket, recipient: str, answers: Message | None, unsent: Collection[int] = ()
     ) -> tuple[str, list[str]]:
-        """In-Reply-To and References: one conversation per ticket and recipient."""
+        """In-Reply-To and References: one conversation per ticket and recipient. ``unsent`` are letters taken back just now."""
         if answers is not None and answers.message_id:
             return answers.message_id, [*answers.references[-8:], answers.message_id]
-        earlier = [x.message_id for x in ticket.letters if x.recipient == recipient]
+        before = (x for x in ticket.letters if x.recipient == recipient and x.status != "superseded")
+        earlier = [x.message_id for x in before if x.id not in unsent]
         if recipient == "requester" and ticket.medium == "mail":
             theirs, _ = tickets.last_message(tx, ticket.id)
             if theirs:
@@ -416,6 +444,25 @@ class Correspondence:
                 "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now, "told": True,
             }
         )  # fmt: skip
+
+
+def needless(old: Mapping[str, Any], new: Mapping[str, Any], instead: str = "", *, shared: bool = False) -> bool:
+    """Whether a letter that waits is made needless by a new one to the same receiver about the same ticket (R17).
+
+    It is where the new one says that it is written instead, where it is the regular word again, and where it is the answer
+    that the old one only announced, unless that speaks of other tickets, too (``shared``). Papers and words that a person
+    chose stay.
+    """
+    if old["documents"] or old["addresses"] != new["addresses"]:
+        return False
+    if instead and old["key"].startswith(instead):
+        return True
+    if old["template"] == "replies/progress" and old["meets"]:
+        return False
+    if new["template"] == "replies/progress":
+        return bool(old["template"] == "replies/progress")
+    held_up = old["created_at"] <= new["created_at"] - HELD_UP
+    return new["template"] in FREE_TEXT and old["template"] in INTERIM and held_up and not shared
 
 
 def _unwritten(ledger: Ledger, ticket: Ticket, recipient: _Recipient, template: str, error: KefudError) -> list[str]:

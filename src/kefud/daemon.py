@@ -154,7 +154,11 @@ class Daemon:
         if late:
             log.error("stage-stuck", stages=", ".join(late))
             return
-        text = self._status()
+        try:
+            text = self._status()
+        except Exception as error:  # a store that is away ends no daemon: the stages say so, too, and try again
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            log.error("status-unknown", reason=error)
         notify("WATCHDOG=1" + (f"\nSTATUS={text}" if text else ""))
 
     def stuck(self) -> list[str]:

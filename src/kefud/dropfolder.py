@@ -84,6 +84,8 @@ class DropFolder:
             now = os.fstat(descriptor)
             if fault := _fault(now):
                 raise Refused(fault)
+            if not os.path.samestat(before, now):  # a second link may be gone again by now: only the first look counted it
+                raise Refused("打开时已被替换")
             yield descriptor, _entry(name, now)
         finally:
             os.close(descriptor)

@@ -23,6 +23,10 @@ class Busy(KefudError):
     exit_status = 75
 
 
+class NotStarted(Busy):
+    """The machine gives no process, thread or descriptor for now. Whatever was asked for has not begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of the configuration: where it stands and what to do about it.

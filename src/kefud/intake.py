@@ -94,7 +94,7 @@ class Receiver:
             pause(longest * (0.5 + self._jitter() / 2))
             return
         if not self._mine():
-            pause(min(self._period, 10.0))
+            pause(min(self._period, 5.0))
             return
         try:
             self._lane.wait(self._period)
@@ -202,6 +202,7 @@ class ReadingDesk:
         self._batch = batch
         self._helper = ThreadPoolExecutor(1, f"{name} ahead")
         self._ahead: Future[_Batch | None] | None = None
+        self._owed: list[int] = []
 
     def step(self) -> bool:
         """Claim a batch, read it, file it. True if there was one. While a full one is filed the next is read."""
@@ -211,10 +212,21 @@ class ReadingDesk:
         if batch is None:
             return False
         if len(batch[0]) == self._batch:
-            self._ahead = self._helper.submit(self._next)
-        self._file(*batch)
+            self._ahead = self._read_ahead()
+        try:
+            self._file(*batch)
+        except Busy:
+            self._give_back(batch[0])
+            raise
         self._wake()
         return True
+
+    def _read_ahead(self) -> Future[_Batch | None] | None:
+        try:
+            return self._helper.submit(self._next)
+        except RuntimeError:  # no thread to be had: the next batch is read when this one is filed
+            self._helper = ThreadPoolExecutor(1, f"{self.name} ahead")
+            return None
 
     def end(self) -> None:
         """What was read but not filed waits again."""
@@ -229,6 +241,8 @@ class ReadingDesk:
 
     def _next(self) -> _Batch | None:
         now = self._clock()
+        if self._owed:
+            self._give_back(())
         with self._db.write() as tx:
             waiting = arrivals.claim(
                 tx, self._owner, now, lease=LEASE, most=self._batch, channels=self._channels, spool=self._spool
@@ -271,12 +285,17 @@ class ReadingDesk:
             return
         again = self._clock() + timedelta(seconds=5 if patient else 60 * (waiting.attempts + 1))
         with self._db.write() as tx:
-            arrivals.put_off(tx, waiting.id, again, reason)
+            arrivals.put_off(tx, waiting.id, again, reason, blame=not patient)
         log.warn("arrival-put-off", arrival=waiting.id, until=again.isoformat(), reason=reason)
 
     def _give_back(self, waiting: Sequence[arrivals.Waiting]) -> None:
-        with self._db.write() as tx:
-            arrivals.give_back(tx, [w.id for w in waiting])
+        """What was claimed waits again; where the store is away, as soon as it is back."""
+        ids, self._owed = [*self._owed, *(w.id for w in waiting)], []
+        try:
+            with self._db.write() as tx:
+                arrivals.give_back(tx, ids)
+        except KefudError:
+            self._owed += ids
 
 
 def where(error: BaseException) -> str:

@@ -129,8 +129,7 @@ def unsafe(path: Path, *, strict: bool) -> str:
         resolved = path.resolve(strict=True)
     except OSError as error:
         return f"{path}: {error.strerror}"
-    below = (p for p in sorted(resolved.rglob("*")) if "__pycache__" not in p.parts and p.suffix != ".pyc")
-    for place in (*reversed(resolved.parents), resolved, *below):
+    for place in (*reversed(resolved.parents), resolved, *sorted(resolved.rglob("*"))):
         reason = _unsafe_mode(place, strict, inside=place == resolved or resolved in place.parents)
         if reason:
             return reason
@@ -138,13 +137,16 @@ def unsafe(path: Path, *, strict: bool) -> str:
 
 
 def _unsafe_mode(place: Path, strict: bool, inside: bool) -> str:
-    status = os.lstat(place)
+    try:
+        status = os.lstat(place)
+    except FileNotFoundError:  # bytecode of a process that loads the plugin just now
+        return ""
     if stat.S_ISLNK(status.st_mode):
         return f"{place} is a symbolic link; put the file itself there"
     sticky = status.st_mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode) and not inside
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
         return f"{place} is writable by others; run: chmod go-w {place}"
-    if strict and inside and status.st_uid != 0:
+    if strict and status.st_uid != 0:
         return f"{place} does not belong to root; run: chown root {place}"
     if not strict and status.st_uid not in (0, os.getuid()):
         return f"{place} belongs to another user (uid {status.st_uid})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from kefud import log
 from kefud.api import Site
 from kefud.desk.dispatch import Dispatch, Sent
 from kefud.desk.message import Address
-from kefud.errors import KefudError
+from kefud.errors import KefudError, NotStarted
 from kefud.failpoints import reached
 from kefud.journal import Journal
 from kefud.store import arrivals, blobs, letters
@@ -99,6 +100,7 @@ class Outbox:
         self._settled = False
         self._most = BATCH
         self._unrecorded: list[_Heard] = []
+        self._owed: list[tuple[int, int]] = []
         self._down_until: datetime | None = None
         self._failures = 0
         self._burst = False
@@ -127,6 +129,7 @@ class Outbox:
 
     def _settle(self) -> None:
         """Record what we or the journal know and the store does not: a process ended, or the store refused, in between."""
+        self._give_back()
         self._record(())
         if self._journal is None or self._settled:
             return
@@ -150,6 +153,9 @@ class Outbox:
         try:
             try:
                 self._sends.send(dispatches, asked)
+            except NotStarted as error:
+                log.warn("transport-failed", transport=self.name, reason=error)
+                self._rest(now)
             except KefudError as error:
                 log.warn("transport-failed", transport=self.name, reason=error)
                 self._fall(batch, str(error), now)
@@ -158,9 +164,16 @@ class Outbox:
                 self._journal.clear()
             self._settled = True
         finally:
-            if batch.open:
+            self._owed += [(x.id, x.epoch) for x in batch.open.values()]
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Letters that were never begun are due again; where the store is away, as soon as it is back."""
+        if self._owed:
+            with suppress(KefudError):
                 with self._db.write() as tx:
-                    letters.give_back(tx, [(x.id, x.epoch) for x in batch.open.values()], self._clock())
+                    letters.give_back(tx, self._owed, self._clock())
+                self._owed = []
 
     def _fall(self, batch: _Batch, reason: str, now: datetime) -> None:
         """The child ended in the middle: one letter may be out and waits a little, the later ones were never begun."""
@@ -243,7 +256,7 @@ class Outbox:
     def _dispatch(self, tx: Any, leased: letters.Leased, papers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Dispatch:
         row = leased.row
         outgoing = self._site.outgoing
-        reply_to = self._reply_to(row["ticket"]) if row["ticket"] else ""  # what comes back undelivered comes there, too (VERP)
+        keyed = self._reply_to(row["ticket"] or 0)  # what comes back undelivered comes there, too (VERP)
         prints = [(0, form, path, data) for _, form, path, data in _of_kind(row, "form")]
         for form, number in row["documents"]:
             if paper := papers.get((form, number)):
@@ -253,7 +266,7 @@ class Outbox:
             sender=Address(outgoing.name, outgoing.address), addresses=tuple(Address("", a) for a in row["addresses"]),
             subject=row["subject"], text=row["text"], html=row["html"], date=row["created_at"],
             in_reply_to=row["in_reply_to"], references=tuple(row["references"]), automatic=row["automatic"],
-            envelope=reply_to or outgoing.address, reply_to=reply_to,
+            envelope=keyed or outgoing.address, reply_to=keyed if row["ticket"] else "",
             prints=tuple(prints), files=tuple(self._files(tx, row)),
         )  # fmt: skip
 

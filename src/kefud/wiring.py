@@ -11,8 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from kefud.desk.decisions import Decision
 from kefud.desk.dispatch import Dispatch
 from kefud.desk.message import Address, Message
 from kefud.desk.ticket import Ticket
-from kefud.errors import Busy, ConfigError, KefudError, NotAllowed, Problem
+from kefud.errors import Busy, ConfigError, KefudError, NotAllowed, NotStarted, Problem
 from kefud.intake import ReadingDesk, Receiver
 from kefud.journal import Journal
 from kefud.observation import Telling
@@ -37,18 +37,41 @@ from kefud.outbox import Outbox
 from kefud.periodic import Periodic, Post, Reporter, Signing, Surveying, settings_of
 from kefud.shipped import shipped
 from kefud.store import arrivals, blobs, letters, schema, settings, tickets
-from kefud.store.database import Database
+from kefud.store.database import Connection, Database
 from kefud.supervision import Breaker, Judge, Reader
 from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap
 
 PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
 FETCH_SECONDS = 900.0
 SEND_SECONDS = 900.0
+LEASE_SECONDS = 40.0
 MEDIUM_OF_PLUGIN = {"print_folder": "print"}
 
 
 def system_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def _uptime() -> float:
+    """Seconds that go on while the machine is suspended: it holds nothing any more when it wakes up."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Patience:
+    """How long others are given to show that they live: ``grace`` seconds from the first look, and from one after a gap."""
+
+    def __init__(self, gap: float = 25.0, grace: float = 25.0) -> None:
+        self._gap = gap
+        self._grace = grace
+        self._last = -gap
+        self._until = 0.0
+
+    def over(self, now: float) -> bool:
+        """Called at each look that reached the store."""
+        if now - self._last >= self._gap:
+            self._until = now + self._grace
+        self._last = now
+        return now >= self._until
 
 
 class _Lane:
@@ -117,8 +140,9 @@ class RehearsalRoom:
 class Office:
     """A running kefud: the store, the children, the stages. Use as a context manager.
 
-    ``clock`` gives aware instants; ``nonce`` short random text; ``nursery`` is one that several offices share. Opening takes
-    the store's lock and raises Busy (75) where another daemon holds it.
+    ``clock`` gives aware instants; ``nonce`` short random text; ``nursery`` is one that several offices share; ``patience`` is
+    what hosts that share a store have with each other; ``busy`` is how many seconds a lock of another process is waited for, 0
+    for the usual. Opening takes the store's lock and raises Busy (75) where another daemon holds it.
     """
 
     def __init__(
@@ -130,13 +154,16 @@ class Office:
         exclusive: bool = True,
         open_store: bool = True,
         nursery: Nursery | None = None,
+        patience: Patience | None = None,
+        busy: float = 0.0,
     ) -> None:
         self.loaded = loaded
         self.site = loaded.site
         self.clock = clock
         self.spool = Path(loaded.spool)
         self.owner = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
-        self.db = Database(loaded.database)
+        # The daemon says soon what it waits for, and tries again; a command has a person who waits.
+        self.db = Database(loaded.database, busy=busy or (10.0 if exclusive else 30.0))
         self.nursery = nursery or Nursery(PRELOAD)
         self._own_nursery = nursery is None
         self.plugins = loader.find([*loaded.plugins, shipped("plugins")])
@@ -150,6 +177,7 @@ class Office:
         self._daemon: Daemon | None = None
         self._casework: Casework | None = None
         self._leases: dict[str, tuple[float, bool]] = {}
+        self._patient = patience or Patience()
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
         self._once: tuple[list[Receiver], list[Stage]] | None = None
@@ -178,21 +206,33 @@ class Office:
     def _take_over(self, owners: list[str] | None) -> None:
         """What a daemon that died had in hand becomes due again; all there is where the store is ours alone."""
         with self.db.write() as tx:
-            count = arrivals.take_over(tx, owners) + letters.take_over(tx, self.clock(), owners)
+            count = self._let_go(tx, owners)
         if count:
             log.warn("took-over", items=count, owners=len(owners) if owners is not None else None)
 
+    def _let_go(self, tx: Connection, owners: list[str] | None) -> int:
+        return arrivals.take_over(tx, owners) + letters.take_over(tx, self.clock(), owners)
+
     def look_after_others(self) -> None:
-        """On a shared store: renew our own sign of life, and take over from hosts that gave none for a minute."""
+        """On a shared store: renew our own sign of life, and take over from hosts that gave none for forty seconds.
+
+        Who has not reached the store for a while, or never before, first lets the others give their sign of life again: where
+        the database itself was away nobody has died.
+        """
         if self.db.sqlite:
             return
         with self.db.write() as tx:
             now = settings.database_now(tx)
-            settings.take_lease(tx, f"node.{self.owner}", self.owner, now, 45.0)
+            settings.take_lease(tx, f"node.{self.owner}", self.owner, now, LEASE_SECONDS)
             self._leases[f"node.{self.owner}"] = (0.0, True)
-            dead = settings.dead_owners(tx, "node.", now)
+            dead = settings.bury(tx, "node.", now) if self._patient.over(_uptime()) else []
+            count = self._let_go(tx, dead) if dead else 0
         if dead:
-            self._take_over(dead)
+            log.warn("took-over", items=count, owners=len(dead))
+            for name in [name for name, (_, held) in list(self._leases.items()) if not held]:
+                self._leases.pop(name, None)  # what they held may be ours now
+            if self._daemon:
+                self._daemon.wake()
 
     def close(self) -> None:
         self._closing.set()
@@ -200,8 +240,9 @@ class Office:
             worker.stop()
         if self._own_nursery:
             self.nursery.close()
-        if not self.db.sqlite:
+        if self._leases:
             with suppress(KefudError), self.db.write() as tx:
+                self._let_go(tx, [self.owner])
                 for name in self._leases:
                     settings.drop_lease(tx, name, self.owner)
         self.db.close()
@@ -407,17 +448,17 @@ class Office:
     def holds(self, name: str) -> bool:
         """Whether this daemon does the work called ``name``: always on SQLite, by a lease of 40 seconds on PostgreSQL.
 
-        Others look every ten seconds, so that a dead host's work is taken over within a minute.
+        Others look every five seconds, so that a dead host's work is taken over within a minute.
         """
         if self.db.sqlite:
             return True
-        now = time.clock_gettime(time.CLOCK_BOOTTIME)  # a machine that was suspended holds nothing any more
+        now = _uptime()
         until, held = self._leases.get(name, (0.0, False))
         if now < until:
             return held
         with self.db.write() as tx:
-            held = settings.take_lease(tx, name, self.owner, settings.database_now(tx), 40.0) > 0
-        self._leases[name] = (now + (20.0 if held else 10.0), held)
+            held = settings.take_lease(tx, name, self.owner, settings.database_now(tx), LEASE_SECONDS) > 0
+        self._leases[name] = (now + (20.0 if held else 5.0), held)
         return held
 
     # Running
@@ -530,7 +571,8 @@ class Office:
             backlog = sum(arrivals.backlog(tx).values())
             depth = letters.depth(tx)
         waiting = depth["counts"].get("pending", 0) + depth["counts"].get("leased", 0)
-        return f"arrivals waiting {backlog}, letters waiting {waiting}, held {depth['counts'].get('held', 0)}"
+        since = f" since {self.site.calendar.local(depth['oldest']):%m-%d %H:%M}" if depth["oldest"] else ""
+        return f"arrivals waiting {backlog}, letters waiting {waiting}{since}, held {depth['counts'].get('held', 0)}"
 
     def _engine(self) -> str:
         return "sqlite" if self.db.sqlite else "postgresql"
@@ -550,6 +592,8 @@ def faults_of(worker: Worker, plugins: Sequence[loader.Found]) -> list[tuple[str
     for plugin in plugins:
         try:
             found = worker.call("inspect", plugin, timeout=60)["faults"]
+        except NotStarted:
+            raise  # the machine gives no process: no fault of a plugin
         except KefudError as error:
             if isinstance(error, WorkerDied) and error.reason in ("stopped", WITH_ITS_NURSERY):
                 raise  # we are ending, or somebody ended the nursery: no fault of a plugin
@@ -557,6 +601,26 @@ def faults_of(worker: Worker, plugins: Sequence[loader.Found]) -> list[tuple[str
             found = [f"plugin {plugin.name}{what}; mend {plugin.path} or take it out of the configuration"]
         faults += [(plugin.name, fault) for fault in found]
     return faults
+
+
+@contextmanager
+def alone(loaded: Loaded, db: Database) -> Iterator[None]:
+    """While no daemon works on the store. Raises Busy (75) where one does."""
+    if not db.sqlite:
+        if schema.version(db):
+            with db.read() as tx:
+                others = settings.living(tx, "node.", settings.database_now(tx))
+            if others:
+                raise Busy(f"daemons work on this store ({', '.join(sorted(others))}); stop them first")
+        yield
+        return
+    spool = Path(loaded.spool)
+    spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = take_lock(spool / "kefud.lock")
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def take_lock(path: Path) -> int:

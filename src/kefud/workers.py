@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import mmap
@@ -25,7 +26,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from kefud.errors import KefudError
+from kefud.errors import KefudError, NotStarted
 from kefud.turns import Turns
 
 DOING_BYTES = 256
@@ -63,22 +64,35 @@ class Nursery:
         self._control: socket.socket | None = None
 
     def fork(self, spec: dict[str, Any], fds: Sequence[int]) -> int:
-        """Start a child for ``spec``; returns its process id. A nursery that died is replaced."""
+        """Start a child for ``spec``; returns its process id. A nursery that died is replaced.
+
+        Raises NotStarted where the machine gives no process for now; other children live on.
+        """
         with self._lock:
-            for attempt in (1, 2):
-                try:
-                    return self._ask(pickle.dumps(spec), fds)
-                except (OSError, EOFError):
-                    self._end()
-                    if attempt == 2:
-                        raise
-        raise AssertionError("unreachable")
+            try:
+                pid = self._ask(pickle.dumps(spec), fds)
+            except (OSError, EOFError):
+                self._end()
+                pid = self._ask_new(pickle.dumps(spec), fds)
+        if pid < 0:
+            raise NotStarted(f"no child can be started: {os.strerror(-pid)}")
+        return pid
+
+    def _ask_new(self, message: bytes, fds: Sequence[int]) -> int:
+        try:
+            return self._ask(message, fds)
+        except (OSError, EOFError) as error:
+            self._end()
+            raise NotStarted(f"no nursery can be started: {error}") from None
 
     def start(self) -> None:
         """Start the nursery now, so that no call has to wait for it."""
         with self._lock:
             if self._control is None:
-                self._start()
+                try:
+                    self._start()
+                except OSError as error:
+                    raise NotStarted(f"no nursery can be started: {error}") from None
 
     def how_ended(self, pid: int) -> str:
         """A sentence on how a child ended; waits until it has."""
@@ -109,13 +123,17 @@ class Nursery:
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        theirs.set_inheritable(True)
-        command = [sys.executable, "-P", "-c", _NURSERY, str(theirs.fileno()), *self._preload]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        self._process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, env=environment
-        )  # what plugins print is no output of ours
-        theirs.close()
+        with theirs:
+            theirs.set_inheritable(True)
+            command = [sys.executable, "-P", "-c", _NURSERY, str(theirs.fileno()), *self._preload]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, env=environment
+                )  # what plugins print is no output of ours
+            except OSError:
+                ours.close()
+                raise
         self._control = ours
         return ours
 
@@ -157,17 +175,25 @@ def nurse(fd: int, preload: Sequence[str]) -> None:
 
 def _nurse(control: socket.socket, children: set[int]) -> None:
     while True:
-        header, fds, _, _ = socket.recv_fds(control, 8, 64 * 8)
+        header, fds, flags, _ = socket.recv_fds(control, 8, 64 * 8)
         if not header:
             return
         spec = pickle.loads(_exactly(control, int.from_bytes(header, "big")))
         if "reap" in spec:
             answer = _reap(spec["reap"])
             children.discard(spec["reap"])
+        elif flags & socket.MSG_CTRUNC:
+            answer = -errno.EMFILE
+            _close(fds)
         else:
             answer = _fork(control, spec, fds)
-            children.add(answer)
+            children.update([answer] if answer > 0 else [])
         control.sendall(answer.to_bytes(8, "big", signed=True))
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 def end_family(pid: int) -> None:
@@ -185,12 +211,16 @@ def _reap(pid: int) -> int:
 
 
 def _fork(control: socket.socket, spec: dict[str, Any], fds: Sequence[int]) -> int:
-    pid = os.fork()
+    """The child's process id, or the error number, negative, where there is none: those that live have no part in it."""
+    try:
+        pid = os.fork()
+    except OSError as error:
+        _close(fds)
+        return -(error.errno or errno.EAGAIN)
     if pid:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        for fd in fds:
-            os.close(fd)
+        _close(fds)
         return pid
     try:
         os.setpgid(0, 0)
@@ -260,9 +290,14 @@ def die_with_parent() -> None:
 
 
 def one_heap() -> None:
-    """Let all threads share one heap (mallopt(3), M_ARENA_MAX): a heap for each keeps what it once needed, for nothing."""
+    """Let all threads share one heap (mallopt(3), M_ARENA_MAX): a heap for each keeps what it once needed, for nothing.
+
+    What is large is mapped by itself and given back when it is freed; else one large mail raises the mark for good (M_MMAP_THRESHOLD).
+    """
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(-8, 1)
+        libc = ctypes.CDLL(None)
+        for option, value in ((-8, 1), (-3, 1 << 18), (-1, 1 << 20)):
+            libc.mallopt(option, value)
 
 
 _doing: mmap.mmap | None = None
@@ -398,7 +433,7 @@ class Worker:
         try:
             connection.send((method, args))
             while True:
-                if not connection.poll(timeout):
+                if not _answers(connection, timeout):
                     self._give_up(born)
                     raise WorkerDied(self.name, f"no answer for {timeout:g} s, killed", self._was_doing())
                 answer = connection.recv()
@@ -446,17 +481,18 @@ class Worker:
             return self._lanes[index], self._pid
 
     def _start(self) -> None:
-        memory = os.memfd_create("kefud-doing")
-        os.ftruncate(memory, DOING_BYTES)
-        pairs = [socket.socketpair() for _ in range(self._count)]
-        try:
+        with contextlib.ExitStack() as ours:
+            try:
+                memory = os.memfd_create("kefud-doing")
+                ours.callback(os.close, memory)
+                os.ftruncate(memory, DOING_BYTES)
+                pairs = [[ours.enter_context(end) for end in socket.socketpair()] for _ in range(self._count)]
+                doing = mmap.mmap(memory, DOING_BYTES)
+            except OSError as error:
+                raise NotStarted(f"{self.name} cannot be started: {error.strerror}") from None
             self._pid = self._nursery.fork(self._spec, [memory, *(theirs.fileno() for _, theirs in pairs)])
-            self._doing = mmap.mmap(memory, DOING_BYTES)
-            self._lanes = [Connection(ours.detach()) for ours, _ in pairs]
-        finally:
-            os.close(memory)
-            for _, theirs in pairs:
-                theirs.close()
+            self._doing = doing
+            self._lanes = [Connection(end.detach()) for end, _ in pairs]
 
     def _was_doing(self) -> str:
         if self._doing is None:
@@ -480,7 +516,15 @@ class Worker:
             self._lanes = []
         end_family(born)
         if kill:
-            threading.Thread(target=self._nursery.how_ended, args=(born,), daemon=True).start()
+            try:
+                threading.Thread(target=self._nursery.how_ended, args=(born,), daemon=True).start()
+            except RuntimeError:  # no thread to be had: it was killed a moment ago, and is waited for
+                self._nursery.how_ended(born)
+
+
+def _answers(lane: Connection, timeout: float) -> bool:
+    """Whether something comes within ``timeout`` seconds. A sleep of the whole machine counts as one of eight parts at most."""
+    return any(lane.poll(timeout / 8) for _ in range(8))
 
 
 def _shut(lane: Connection) -> None:

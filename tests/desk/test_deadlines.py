@@ -51,6 +51,15 @@ calendars = st.sampled_from([CALENDAR, PARIS, CLOSED_ON_SUNDAYS])
 # Terms
 
 
+@pytest.mark.parametrize("calendar", [CALENDAR, PARIS, CLOSED_ON_SUNDAYS])
+@pytest.mark.parametrize("unit", UNITS)
+def test_terms_run_over_the_end_of_32_bits_as_over_any_night(calendar: Calendar, unit: str) -> None:
+    """2038-01-19T03:14:08Z lies in the night from Monday to Tuesday, as 2037-01-20T03:14:08Z does."""
+    there, before = (datetime(year, 1, day, 16, 0, tzinfo=calendar.zone) for year, day in ((2038, 18), (2037, 19)))
+    term = Term(2, unit)  # type: ignore[arg-type]
+    assert due(there, term, calendar) - there == due(before, term, calendar) - before
+
+
 @pytest.mark.parametrize(
     ("text", "amount", "unit", "note"),
     [

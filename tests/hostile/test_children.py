@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hostile.station import Station, environment, kefud, station
+from hostile.station import Station, environment, house, kefud, station
 from hostile.test_plugins import RULES, bad_rule
 from line.office import mail
 from servers.scripted_smtp import ScriptedSmtp
@@ -54,6 +55,11 @@ class Served:
     @asks
     def ask(self, asker: Asker, count: int) -> int:
         return sum(bool(asker.ask("well?")) for _ in range(count))
+
+    def nap(self) -> str:
+        for _ in range(20):
+            time.sleep(0.1)
+        return "awake"
 
     def say(self) -> None:
         print("a plugin speaks where it should not", flush=True)
@@ -162,6 +168,35 @@ def test_nothing_outlives_a_daemon_that_was_killed(tmp_path: Path) -> None:
         office.office.db.close()
 
 
+NAPS = f"""
+from kefud.workers import Nursery, Worker
+nursery = Nursery(("json",))
+child = Worker(nursery, "test", "{__name__}:served", ())
+child.call("pid", timeout=20)
+print("born", flush=True)
+print(child.call("nap", timeout=4), flush=True)
+nursery.close()
+"""
+
+
+def test_who_was_frozen_with_its_child_does_not_take_it_for_dead() -> None:
+    """R22: `systemctl freeze`, a snapshot of a virtual machine. A call has its time when everybody is awake again."""
+    asks = psutil.Popen([sys.executable, "-c", NAPS], env=environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        assert asks.stdout.readline() == "born\n"
+        time.sleep(0.3)
+        family = [asks, *asks.children(recursive=True)]
+        assert len(family) == 3
+        for process in family:
+            process.suspend()
+        time.sleep(5)
+        for process in family:
+            process.resume()
+        assert asks.stdout.read() == "awake\n"
+    finally:
+        end(asks)
+
+
 class Dies:
     """A judge's child that ends once for a reason that no rule can help, and then works."""
 
@@ -198,7 +233,7 @@ def kill_one_after_the_other(home: Path, rounds: int) -> None:
         try:
             for n in range(rounds):
                 senders.append(f"owner{n}@mail.example.com")
-                office.put(mail(f"{n % 90 + 1}号楼1单元{n % 20 + 1}01,{LEAK}第{n}件", sender=senders[-1], name=f"业主{n}"))
+                office.put(mail(f"{house(n)},{LEAK}第{n}件", sender=senders[-1], name=f"业主{n}"))
                 time.sleep(0.15 + n % 7 / 10)
                 family = sorted(daemon.children(recursive=True), key=lambda p: p.pid)
                 if family:

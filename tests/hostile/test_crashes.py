@@ -56,10 +56,8 @@ def test_a_store_that_is_locked_for_five_seconds_is_waited_for(tmp_path: Path) -
 
 
 def test_a_store_that_stays_locked_is_said_so_and_nothing_is_acknowledged(tmp_path: Path) -> None:
-    with station(tmp_path) as office:
+    with station(tmp_path, busy=0.2) as office:
         office.put(mail(LEAK, sender="a@mail.example.com"))
-        office.office.db.close()
-        office.office.db._busy = 0.2
         office.office.db.reachable()
         other = sqlite3.connect(tmp_path / "kefud.db", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")

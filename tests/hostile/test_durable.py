@@ -1,4 +1,4 @@
-"""R07, I4, I6: what must be on disk, in which order, read from the system calls of a run; and calls that fail."""
+"""R07, I4, I6, P11: what must be on disk, in which order, and who is talked to, read from the system calls of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torture.crash import RUDE, Crashes
 from torture.test_crashes import fail_the_nth
 
 CALL = re.compile(r"^(?P<pid>\d+)\s+(?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\d+)")
-TRACED = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,mkdir,sendto"
+TRACED = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,mkdir,sendto,connect"
+ABROAD = re.compile(r'connect\(.*sa_family=AF_INET6?, sin6?_port=htons\((\d+)\)[^"\n]*"([^"\n]+)"')
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def test_nothing_is_named_or_acknowledged_before_it_is_on_disk(crashes: Crashes)
     assert sum("/mail/new" in c.args for c in renames) >= 4
     assert list(faults(done, blobs, database)) == []
     assert list(acknowledged(done, office.home / "mail", database)) == []
+    talked = ABROAD.findall((office.home / "trace").read_text("utf-8", "replace"))
+    assert set(talked) == {(str(office.smtp.port), "127.0.0.1")}, "only servers of the configuration are talked to (P11)"
     crashes.check(repeats=0)
     would_be_seen(done, blobs, database, office.home / "mail")
 

@@ -6,19 +6,22 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile.station import Station, environment, kefud
 from line.office import mail
+from nursery import shared
 from servers.scripted_smtp import ScriptedSmtp
+from sqlalchemy import text
 
 from kefud.daemon import run_until_idle
 from kefud.desk.dispatch import Dispatch, Sent
 from kefud.outbox import Outbox
-from kefud.store import arrivals, letters, tickets
-from kefud.wiring import Office
+from kefud.store import arrivals, letters, settings, tickets
+from kefud.wiring import Office, Patience
 
 RUDE = "西门保安态度恶劣,骂人,我要投诉,请给我一个说法。"
 
@@ -62,7 +65,7 @@ def pair(tmp_path: Path, database_url: str) -> Iterator[Pair]:
 
 @pytest.fixture
 def database_url(postgres_server: str) -> str:
-    from sqlalchemy import create_engine, make_url, text
+    from sqlalchemy import create_engine, make_url
 
     admin = make_url(postgres_server).set(drivername="postgresql+psycopg")
     engine = create_engine(admin, isolation_level="AUTOCOMMIT")
@@ -185,6 +188,49 @@ def test_a_deadline_that_another_host_followed_is_let_be(pair: Pair) -> None:
         tickets.due_deadlines = usual
     told = [h["what"] for h in pair.station.history(pair.station.tickets[0]) if h["what"].startswith("due:")]
     assert told and max(Counter(told).values()) == 1
+
+
+def ended(pair: Pair, office: Office) -> None:
+    """The office has given no sign of life for too long; what else it holds has not ended yet."""
+    with pair.first.db.write() as tx:
+        past = "update lease set until = now() - interval '1 second' where name = :its"
+        tx.execute(text(past), {"its": f"node.{office.owner}"})
+
+
+def test_where_the_database_was_away_nobody_has_died(pair: Pair) -> None:
+    """Whoever reaches the store first finds the leases of all others ended, and waits for their next sign of life."""
+    pair.receive(1)
+    pair.first.look_after_others()
+    assert pair.first.holds("channel.kefu")
+    ended(pair, pair.first)
+    pair.second.look_after_others()
+    with pair.second.db.read() as tx:
+        assert settings.lease_of(tx, f"node.{pair.first.owner}") is not None
+        assert settings.lease_of(tx, "channel.kefu") is not None
+
+
+def test_a_dead_host_is_buried_with_all_it_held(pair: Pair) -> None:
+    pair.receive(2)
+    pair.first.look_after_others()
+    assert pair.first.holds("channel.kefu")
+    with pair.first.db.write() as tx:
+        args: dict[str, Any] = {"lease": timedelta(minutes=10), "most": 5, "channels": ["kefu"], "spool": pair.station.home}
+        assert len(arrivals.claim(tx, pair.first.owner, pair.station.now, **args)) == 2
+    survivor = Office(pair.station.loaded, clock=pair.station.clock, nursery=shared(), patience=Patience(grace=0.0))
+    with survivor:
+        survivor.look_after_others()
+        assert not survivor.holds("channel.kefu")
+        ended(pair, pair.first)
+        survivor.look_after_others()
+        assert survivor.holds("channel.kefu"), "not only when the lease of the channel has ended, too"
+        run_until_idle(pair.desks(survivor))
+        assert len(pair.station.tickets) == 2
+
+
+def test_others_are_given_time_after_each_silence_of_the_store() -> None:
+    patience = Patience(gap=25, grace=25)
+    looks = [1000, 1010, 1020, 1030, 1040, 1100, 1110, 1120, 1130]
+    assert [patience.over(now) for now in looks] == [False, False, False, True, True, False, False, False, True]
 
 
 def test_of_daemons_started_at_once_on_one_store_one_stays(tmp_path: Path) -> None:

@@ -164,6 +164,33 @@ def test_what_nobody_vouches_for_has_a_ceiling_all_the_same(tmp_path: Path) -> N
         assert len(office.delivered("wei@mail.example.com")) == 1
 
 
+def test_an_address_gets_so_many_answers_a_day_and_a_department_so_many_about_a_ticket(tmp_path: Path) -> None:
+    caps = "[limits]\nletters_per_recipient_hour = 2\nletters_per_recipient_day = 3\n"
+    robot, party = "robot@responder.example.org", "wuye@property.example.com"
+    with station(tmp_path, more=caps) as office:
+        for n in range(5):
+            office.put(mail(f"{n + 20}号楼1单元101的{MATTERS[n]},请派人来修。", sender=robot, name="Robot", received=office.now))
+            office.work()
+            office.pass_time(hours=2)
+        assert len(office.delivered(robot)) == 3
+        assert [x["hold"] for x in office.letters if x["status"] == "held" and x["addresses"] == [robot]] == [
+            "同一收件人一天内自动回复已达3封"
+        ] * 2
+        office.pass_time(hours=20)
+        office.put(mail(f"30号楼1单元101的{MATTERS[6]},请派人来修。", sender=robot, name="Robot", received=office.now))
+        office.put(mail("5号楼1单元201何样板,电话13800000201。西门保安态度恶劣,骂人,我要投诉。", received=office.now))
+        office.work()
+        assert len(office.delivered(robot)) == 4, "the next day is a new one"
+        order = next(m for m in office.delivered(party) if office.tickets[-1].number in str(m["Subject"]) + body(m))
+        for n in range(4):
+            words = f"已处理完第{n}遍。\n转 不存在的部门{n} 因 {MATTERS[n]}"
+            office.put(mail(words, sender=party, name="物业", answers=order, headers=(vouched(party),), received=office.now))
+        office.work()
+        answers = [x for x in office.letters if x["template"] == "commands/transcript" and x["addresses"] == [party]]
+        assert [x["status"] for x in answers] == ["sent"] * 2 + ["held"] * (len(answers) - 2) and len(answers) > 2
+        assert all("本工单1小时内" in x["hold"] for x in answers[2:])
+
+
 def test_everything_automatic_says_so(tmp_path: Path) -> None:
     """RFC 3834: what we send by ourselves carries the marks that keep other machines from answering it."""
     with ScriptedSmtp() as smtp, station(tmp_path, smtp=smtp) as office:

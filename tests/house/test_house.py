@@ -196,3 +196,22 @@ def test_the_check_sees_what_it_forbids(tmp_path):
     assert not granted("kefud.testing", "smtp", testing=False)
     assert not granted("kefud.apixyz", "smtp", testing=False)
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+
+
+TALKING = ("asyncio", "ftplib", "http", "imaplib", "poplib", "smtplib", "socket", "socketserver", "ssl", "urllib.request", "xmlrpc")
+MAY_TALK = {
+    "wire.py": "the one way out", "daemon.py": "the socket of systemd", "workers.py": "pairs of sockets with children",
+    "wiring.py": "the name of this machine", "cli/doctor.py": "probes loopback", "demo": "servers on loopback",
+    "imap_mailbox": "the protocol, over a wire",
+}  # fmt: skip
+
+
+def test_connections_are_made_in_one_place():
+    """P11: who is talked to stands in the configuration; a second way out would have to be read as carefully."""
+    found = set()
+    for top in (SOURCE, PLUGINS):
+        for file in (f for f in modules(top) if not is_test(f)):
+            place = file.relative_to(top)
+            if any(f"{name}.".startswith(tuple(f"{t}." for t in TALKING)) for _, name in imports(file, "")):
+                found.add(str(place) if str(place) in MAY_TALK else place.parts[0])
+    assert found == set(MAY_TALK)

@@ -97,3 +97,33 @@ def test_the_start_limit_lets_every_pause_pass():
     burst = int(settings("StartLimitBurst")[0])
     pauses = [5 * (600 / 5) ** (min(n, 8) / 8) for n in range(burst)]
     assert sum(pauses) < hours * 3600
+
+
+KEPT = {
+    "SyslogLevelPrefix": ("no", "else a subject with <0> in it is an emergency in the journal (S17)"),
+    "LimitCORE": ("0", "a crash leaves no secrets behind (S21)"),
+    "UMask": ("0077", "nobody else reads what is written"),
+    "StateDirectoryMode": ("0700", "nor the store"),
+    "LoadCredential": ("kefud:/etc/kefud/credentials", "secrets come from systemd, not from the environment"),
+    "User": ("kefud", "drop folders and PostgreSQL need a name that stays (U1)"),
+    "Type": ("notify", "ready is when the store is verified and held (U5)"),
+    "WatchdogSec": ("120", "a stage that hangs ends the daemon"),
+    "Restart": ("on-failure", "and it begins anew"),
+    "RestartPreventExitStatus": ("78", "but not for a wrong configuration"),
+    "OOMPolicy": ("continue", "a scan that takes too much ends its own process only (U8)"),
+    "KillMode": ("mixed", "the daemon ends its children itself, systemd what they forked"),
+    "TasksMax": ("128", "what forks without end is stopped"),
+    "MemoryMax": ("2G", "and what grows"),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_the_promises_count_on_stands_in_the_unit(name):
+    value, why = KEPT[name]
+    assert settings(name) == [value], why
+
+
+def test_no_code_comes_from_the_working_directory_or_from_kept_bytecode():
+    """S22: PYTHONSAFEPATH, and nothing that a process of ours wrote is run by the next."""
+    [environment] = settings("Environment")
+    assert {"PYTHONSAFEPATH=1", "PYTHONDONTWRITEBYTECODE=1"} <= set(environment.split())

@@ -214,6 +214,26 @@ def test_the_same_complaint_again_is_acknowledged_once(estate: Estate) -> None:
     assert len([m for m in estate.sent if "owner@example.com" in m["To"]]) == 1
 
 
+def test_who_brings_a_matter_of_the_same_house_again_is_answered_and_learns_nothing_of_the_first(estate: Estate) -> None:
+    """S0-3.2 and S01: the house is known to both, the first writer's name and what became of the matter are not."""
+    estate.put(GUARD, message_id="<one@example.com>")
+    estate.work()
+    estate.put(
+        "我住5号楼1单元201,西门保安态度恶劣骂人,我要投诉,请处理。", sender="wife@example.com", message_id="<two@example.com>"
+    )
+    estate.work(minutes=10)
+    [ticket] = estate.tickets
+    [answer] = [m for m in estate.sent if "wife@example.com" in m["To"]]
+    text = answer.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert answer["In-Reply-To"] == "<two@example.com>" and ticket.number in text
+    assert "何样板" not in text and "此前已有登记" in text and "当前状态" not in text
+    assert not [m for m in estate.sent if "owner@example.com" in m["To"] and m["In-Reply-To"] == "<two@example.com>"]
+    assert any("wife@example.com" in task.text for task in ticket.tasks if task.done_at is None)
+    estate.put("撤回,不投诉了。", sender="wife@example.com", subject=f"Re: {answer['Subject']}", headers={"In-Reply-To": answer["Message-ID"]})
+    estate.work(minutes=10)
+    assert estate.tickets[0].status == ticket.status, "whoever names the house does not thereby own the matter"
+
+
 def test_what_goes_to_somebody_without_an_address_is_printed(estate: Estate) -> None:
     """A department nobody gave an address to gets its joint notice on paper (S0-3.3)."""
     estate.configure(f'[[transport]]\nid = "paper"\nplugin = "print_folder"\npath = "out"\n{PARTIES}{ROLES}', service=TRUSTED)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from kefud.errors import KefudError
 from kefud.store import arrivals, blobs, letters, numbers, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.store.invariants import violations
-from kefud.store.tables import HistoryRow
+from kefud.store.tables import Base, HistoryRow
 from kefud.store.tickets import Ledger
 
 NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
+LATER = datetime(2025, 3, 3, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -47,6 +49,28 @@ def saved(db: Database, ticket: Ticket) -> Ticket:
 def test_a_migrated_database_equals_a_fresh_one(db: Database) -> None:
     assert schema.version(db) == schema.HEAD
     assert schema.differences(db) == []
+    fresh = described(db)
+    with db.write() as tx:
+        Base.metadata.drop_all(tx)
+        tx.exec_driver_sql("drop table alembic_version")
+        schema.migrate(tx)
+    assert schema.version(db) == schema.HEAD
+    assert schema.differences(db) == []
+    assert described(db) == fresh and len(fresh) > 18
+
+
+def described(db: Database) -> dict[str, object]:
+    """Every table and index as the database tells it."""
+    with db.read() as tx:
+        if db.sqlite:
+            found = tx.exec_driver_sql("select name, sql from sqlite_master where name not like 'sqlite%'")
+            return {name: sorted(re.findall(r"[^\s,()\"]+", (sql or "").lower())) for name, sql in found}
+        columns = tx.exec_driver_sql(
+            "select table_name || '.' || column_name, data_type, is_nullable, character_maximum_length, column_default"
+            " from information_schema.columns where table_schema = 'public'"
+        )
+        indexes = tx.exec_driver_sql("select indexname, indexdef from pg_indexes where schemaname = 'public'")
+        return {row[0]: tuple(row[1:]) for rows in (columns, indexes) for row in rows}
 
 
 def test_the_newest_migration_is_the_one_the_program_wants() -> None:
@@ -118,6 +142,18 @@ def test_a_ticket_comes_back_as_it_was_saved(db: Database) -> None:
     assert (found.house, found.joint, found.fields, found.deadlines) == ("5-1-201", ("legal",), {"cause": "老化"}, (deadline,))
 
 
+def test_times_beyond_2038_come_back_and_wake(db: Database) -> None:
+    """R21: seconds since 1970 outgrow 32 bits on 2038-01-19; ten more years for matters that stay."""
+    far = datetime(2048, 1, 19, 3, 14, 8, tzinfo=UTC)
+    clock = Deadline("reply", NOW, far, "S0-1.0", next_at=far)
+    found = saved(db, a_ticket("KF20250303-0001", deadlines=(clock,)))
+    assert found.deadlines[0].due == found.deadlines[0].next_at == far
+    with db.read() as tx:
+        assert tickets.due_deadlines(tx, far - timedelta(seconds=1), 9) == []
+        [due] = tickets.due_deadlines(tx, far, 9)
+    assert due[5] == far
+
+
 def test_a_ticket_changed_by_someone_else_is_not_overwritten(db: Database) -> None:
     found = saved(db, a_ticket("KF20250303-0001"))
     with db.write() as tx:
@@ -151,6 +187,29 @@ def test_a_letter_is_leased_by_one_and_fenced_from_the_other(db: Database) -> No
     with db.write() as tx:
         assert letters.sent(tx, [letters.Accepted(first.id, first.epoch, 250, "ok", late)]) == set()
         assert letters.sent(tx, [letters.Accepted(second.id, second.epoch, 250, "ok", late)]) == {second.id}
+
+
+def test_a_letter_that_waits_is_superseded_and_one_under_way_is_not(db: Database) -> None:
+    found = saved(db, a_ticket("KF20250303-0001"))
+    with db.write() as tx:
+        ledger = Ledger(tx, NOW)
+        for n, priority in enumerate((0, 5, 5)):
+            ledger.letter({**letter_row(found.id), "message_id": f"<{n}@example.com>", "priority": priority})
+        ledger.letter({**letter_row(found.id), "message_id": "<other@example.com>", "recipient": "handler"})
+        ledger.letter({**letter_row(found.id), "message_id": "<report@example.com>", "ticket": None})
+        ledger.flush()
+    with db.write() as tx:
+        [first] = letters.lease(tx, "a", NOW, until=LATER, most=1, transport="mail")
+        waiting = [x["id"] for x in letters.waiting(tx, found.id, "requester")]
+        assert len(waiting) == 2 and first.id not in waiting
+        assert [x["message_id"] for x in letters.waiting(tx, None, "requester")] == ["<report@example.com>"]
+        letters.supersede(tx, waiting)
+    with db.write() as tx:
+        taken = letters.lease(tx, "a", LATER, until=LATER, most=9, transport="mail")
+        assert not {x.id for x in taken} & set(waiting)
+        assert letters.change(tx, waiting[0], "retry", LATER), "a person may want it all the same"
+        late = letters.Accepted(waiting[1], 0, 250, "ok", LATER)
+        assert letters.sent(tx, [late]) == {waiting[1]}, "one that had gone out after all is said to be sent"
 
 
 def letter_row(ticket: int) -> dict[str, object]:

@@ -13,7 +13,7 @@ from email.policy import SMTP
 from pathlib import Path
 
 from hostile.poison import HEADS, ROW
-from hostile.station import Station, environment, kefud
+from hostile.station import Station, environment, house, kefud
 from line.office import mail
 from sqlalchemy import text
 
@@ -40,7 +40,7 @@ class Crashes:
     def write(self, matter: str = REPAIR, large: bool = False) -> str:
         n = len(self.senders)
         sender = f"owner{n}@mail.example.com"
-        raw = mail(f"{n % 90 + 1}号楼{n % 4 + 1}单元{n % 20 + 1}01,{matter}第{n}件", sender=sender, name=f"业主{n}")
+        raw = mail(f"{house(n)},{matter}第{n}件", sender=sender, name=f"业主{n}")
         if large:
             raw = with_attachment(raw, n)
         self.office.put(raw)

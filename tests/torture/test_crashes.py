@@ -98,7 +98,9 @@ FAULTS = [
     for call in ("fsync,fdatasync", "write,pwrite64", "rename", "openat")
     for error in ("error=EIO", "error=ENOSPC", "signal=KILL")
 ]
-PLACES = {"rename": ("",), "openat": ("",)}
+FORKS, DESCRIPTORS = "clone,clone3,fork,vfork", "socketpair,memfd_create,dup,pipe2"
+FAULTS += [(FORKS, "error=EAGAIN"), (DESCRIPTORS, "error=EMFILE")]
+PLACES = {"rename": ("",), "openat": ("",), FORKS: ("",), DESCRIPTORS: ("",)}
 """Calls that are counted wherever they go; the others are counted on the database and on its log."""
 
 

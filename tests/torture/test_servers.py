@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from hostile.station import station
+from hostile.station import house, station
 from line.office import mail
 from servers.scripted_imap import DEFAULT, Command, ScriptedImap
 from servers.scripted_imap import Talk as ImapTalk
@@ -26,6 +26,7 @@ class Moody(ScriptedSmtp):
 
     def __init__(self, chance: random.Random, share: float) -> None:
         self.chance, self.share, self.uncertain = chance, share, 0
+        self.moods: Counter[str] = Counter()
         super().__init__(**{m: self._mood(m) for m in MOMENTS})  # type: ignore[arg-type]
 
     def _mood(self, moment: str):  # type: ignore[no-untyped-def]
@@ -35,6 +36,7 @@ class Moody(ScriptedSmtp):
             )
             if self.chance.random() >= self.share:
                 return usual(talk, line)  # type: ignore[no-any-return]
+            self.moods[moment] += 1
             way = self.chance.randrange(3)
             if way == 0:
                 talk.hang_up()
@@ -64,17 +66,18 @@ def test_a_way_out_with_moods(tmp_path: Path) -> None:
     with Moody(chance, 0.08) as smtp, station(tmp_path, smtp=smtp) as office:
         senders = [f"o{n}@mail.example.com" for n in range(rounds)]
         for n, sender in enumerate(senders):
-            office.put(mail(f"{n % 90 + 1}号楼{n % 4 + 1}单元{n % 20 + 1}01,{RUDE}第{n}件", sender=sender, name=f"业主{n}"))
-        for _ in range(3):
-            office.work()
-            office.pass_time(minutes=6)
+            office.put(mail(f"{house(n)},{RUDE}第{n}件", sender=sender, name=f"业主{n}"))
+            if n % 2:
+                office.work()
+                office.pass_time(minutes=2)
         smtp.share = 0.0
-        for _ in range(4):
-            office.pass_time(minutes=16)
+        for _ in range(8):
+            office.pass_time(hours=1)
             office.work()
         assert all(office.delivered(s) for s in senders)
         went = Counter(message_id(x.content) for x in smtp.letters)
         assert sum(went.values()) - len(went) <= smtp.uncertain
+        assert smtp.moods.total() >= rounds // 4, "it hardly failed, so this showed little"
         assert not [x for x in office.letters if x["status"] in ("pending", "leased", "failed")]
 
 
@@ -106,7 +109,7 @@ def test_a_mailbox_that_drops_and_renumbers(tmp_path: Path) -> None:
             senders = []
             for n in range(rounds):
                 senders.append(f"o{n}@mail.example.com")
-                raw = mail(f"{n % 90 + 1}号楼1单元{n % 20 + 1}01,{RUDE}第{n}件", sender=senders[-1], name=f"业主{n}")
+                raw = mail(f"{house(n)},{RUDE}第{n}件", sender=senders[-1], name=f"业主{n}")
                 imap.mails[max(imap.mails, default=0) + 1] = with_attachment(raw, n) if n % 5 == 0 else raw
                 if n % 10 == 9:
                     imap.validity += 1

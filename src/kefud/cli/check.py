@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -107,11 +108,8 @@ def _directory(found: Loaded, path: str, key: str) -> list[Problem]:
 
 def plugin_problems(found: Loaded, *, strict: bool) -> list[Problem]:
     """Plugins that are named but nowhere, unsafe, or broken. Their code runs in a child only."""
-    problems = []
-    for directory in found.plugins:
-        problems += _directory(found, directory, "service.plugins")
-        if Path(directory).is_dir() and (reason := loader.unsafe(Path(directory), strict=strict)):
-            problems.append(Problem(found.path, 0, "service.plugins", reason))
+    problems = [p for directory in found.plugins for p in _directory(found, directory, "service.plugins")]
+    problems += unsafe_places(found, strict=strict)
     if problems:
         return problems
     plugins = loader.find([*found.plugins, shipped("plugins")])
@@ -125,6 +123,13 @@ def plugin_problems(found: Loaded, *, strict: bool) -> list[Problem]:
             problems.append(Problem(found.path, 0, key, f'there is no plugin "{name}"; found are {known}'))
     names = dict.fromkeys(name for name, _ in wanted if name in plugins)
     return problems + [Problem(found.path, 0, key, fault) for key, fault in inspect(found, [plugins[n] for n in names])]
+
+
+def unsafe_places(found: Loaded, *, strict: bool) -> list[Problem]:
+    """Directories of plugins that somebody else could put code into (S22)."""
+    places = [Path(d) for d in found.plugins if Path(d).is_dir()]
+    reasons = [reason for place in places if (reason := loader.unsafe(place, strict=strict))]
+    return [Problem(found.path, 0, "service.plugins", reason) for reason in reasons]
 
 
 def inspect(found: Loaded, plugins: list[loader.Found]) -> list[tuple[str, str]]:
@@ -141,6 +146,9 @@ def inspect(found: Loaded, plugins: list[loader.Found]) -> list[tuple[str, str]]
 def secret_problems(found: Loaded) -> list[Problem]:
     """Secrets that cannot be read, or that others may read."""
     problems = []
+    if urlsplit(found.database).password and Path(found.path).stat().st_mode & 0o007:
+        told = f"holds a password and others may open the file; run: chmod 640 {found.path}"
+        problems.append(Problem(found.path, 0, "service.database", told))
     for table in ("channel", "transport"):
         for index, item in enumerate(getattr(found.config, table)):
             if not item.enabled:

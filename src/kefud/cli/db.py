@@ -14,6 +14,7 @@ from kefud.store.backup import back_up, hold_letters
 from kefud.store.database import Database
 from kefud.store.invariants import CHECKS, violations
 from kefud.store.personal import rotate
+from kefud.wiring import alone
 
 
 @click.group()
@@ -24,13 +25,15 @@ def db() -> None:
 @db.command()
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
-    """Bring the schema to this program's version; the store is backed up first."""
+    """Bring the schema to this program's version, while no daemon runs; an SQLite store is backed up first."""
     found = loaded(ctx)
     database = Database(found.database)
     before = schema.version(database)
-    if before and before != schema.HEAD and database.path:
-        back_up(database, Path(found.spool), database.path.with_suffix(f".before-{schema.HEAD}.db"), files=False)
-    schema.upgrade(database)
+    if before != schema.HEAD:
+        with alone(found, database):
+            if before and before < schema.HEAD and database.path:
+                back_up(database, Path(found.spool), database.path.with_suffix(f".before-{schema.HEAD}.db"), files=False)
+            schema.upgrade(database)
     database.close()
     click.echo(f"schema {before or 'empty'} → {schema.HEAD}", err=True)
 

@@ -28,7 +28,7 @@ def letter_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @outbox.command("list")
-@click.option("--status", type=click.Choice(["pending", "leased", "sent", "failed", "held"]))
+@click.option("--status", type=click.Choice(["pending", "leased", "sent", "failed", "held", "superseded"]))
 @click.option("--limit", default=200, show_default=True)
 @as_json
 @click.pass_context

@@ -19,6 +19,7 @@ WAYS = {"mail": "mail", "call": "call", "paper": "letter", "entry": "visit"}
 PROMISES = ("callback", "plan", "reply", "reply_to_property", "reply_to_sales", "resolve", "drawing", "visit")
 SENT = {
     "sent": "已发出 sent", "pending": "待发 pending", "leased": "发送中 leased", "held": "暂缓 held", "failed": "失败 failed",
+    "superseded": "已代替 superseded",
 }  # fmt: skip
 
 

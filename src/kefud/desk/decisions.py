@@ -170,19 +170,24 @@ class Notice(Decision):
 
 @dataclass(frozen=True, slots=True)
 class Reply(Decision):
-    """A letter to the requester. ``hold`` keeps it back until a person releases it, and says why."""
+    """A letter to the requester. ``hold`` keeps it back until a person releases it, and says why.
+
+    ``to_writer``: to the sender of the message at hand, who is somebody else and is told nothing of the ticket but its number.
+    """
 
     template: str
     data: dict[str, Any] = field(default_factory=dict)
     hold: str = ""
     meets: str = ""
+    to_writer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write(Decision):
     """A letter to a role, a party or "handler": report, chaser, approval request, task.
 
-    ``key`` makes it unique for the ticket: the same key is never written twice (each step once).
+    ``key`` makes it unique for the ticket: the same key is never written twice (each step once). ``instead`` is how the keys
+    of letters begin that this one says anew: those that still wait for the same receiver are not sent any more.
     """
 
     to: str
@@ -191,6 +196,7 @@ class Write(Decision):
     key: str = ""
     hold: str = ""
     documents: tuple[str, ...] = ()
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from kefud.desk.ticket import Related
 class Author:
     """Who wrote a message on an existing ticket, and whether that is proven (S02).
 
-    ``role`` is "requester", "party", "staff", "agent" (our own phone log) or "stranger"; ``id`` the party or role id.
+    ``role`` is "requester", "party", "staff", "agent" (our own phone log) or "stranger"; ``id`` the party or role id,
+    "other" for one who brought the same matter of the same house again from an address the ticket does not know.
     ``verified``: may change the state. ``believed``: our mail server vouches for a sender on the roster, so that others may
     be told what was said; the state stays. A mail of anybody else is a note for our own people.
     """

@@ -14,7 +14,7 @@ from kefud.desk import tokens
 from kefud.desk.message import Message
 from kefud.desk.ticket import chinese
 from kefud.periodic.reporting import is_masked
-from kefud.store import blobs
+from kefud.store import blobs, letters
 from kefud.store.database import Connection, Database
 from kefud.store.tickets import Ledger
 
@@ -72,15 +72,20 @@ class Post:
         key: str,
         files: Sequence[File] = (),
         forms: Sequence[Form] = (),
+        instead: str = "",
     ) -> bool:
         """Put a letter to a role or party into the outbox; False where nobody holds the role.
 
         ``files`` are enclosed as they are (name, media type, bytes), ``forms`` printed on the way out (form, name, data).
+        What still waits for the same reader under a key that begins with ``instead`` is not sent any more.
         """
         found = self.reader(to, now)
         if found is None:
             return False
         name, address = found
+        if instead:
+            old = [x["id"] for x in letters.waiting(tx, None, to) if x["key"].startswith(instead)]
+            letters.supersede(tx, old)
         self._put(tx, to, name, address, template, data, now, key=key, attachments=self._enclosed(tx, files, forms, now))
         return True
 

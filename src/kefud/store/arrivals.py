@@ -167,17 +167,18 @@ def filed_since(tx: Connection, since: datetime, spool: Path) -> list[tuple[Wait
 
 
 def give_back(tx: Connection, ids: Sequence[int]) -> None:
-    """Let go of leased arrivals without a mark against them."""
+    """Let go of leased arrivals without a mark against them. Those that are ticked off stay as they are."""
     if ids:
-        tx.execute(update(ArrivalRow).where(ArrivalRow.id.in_(ids)).values(lease_until=None, owner=""))
+        waiting = (ArrivalRow.id.in_(ids), ArrivalRow.status == word("received"))
+        tx.execute(update(ArrivalRow).where(*waiting).values(lease_until=None, owner=""))
 
 
-def put_off(tx: Connection, id: int, until: datetime, reason: str) -> None:
-    """Push a poisonous arrival into the future, before its error is raised again."""
+def put_off(tx: Connection, id: int, until: datetime, reason: str, *, blame: bool = True) -> None:
+    """Push an arrival into the future, before its error is raised again; ``blame`` counts it as an attempt."""
     tx.execute(
         update(ArrivalRow)
         .where(ArrivalRow.id == id)
-        .values(attempts=ArrivalRow.attempts + 1, next_attempt=until, lease_until=None, reason=reason[:500])
+        .values(attempts=ArrivalRow.attempts + int(blame), next_attempt=until, lease_until=None, reason=reason[:500])
     )
 
 

@@ -18,10 +18,19 @@ def back_up(db: Database, spool: Path, target: Path, *, files: bool = True) -> i
 
     The database is copied first: every original it names was durable before, so the copy is never ahead of its files.
     Letters that wait are held in the copy: this store will send them, and whoever carries on with the copy must not.
+    Until all is there the copy is called TARGET.part.
     """
-    if not files:
-        _copy_sqlite(db, target)
-        return 0
+    part = target.with_name(f"{target.name}.part")
+    if part.is_dir():
+        shutil.rmtree(part)
+    for left in (part, part.with_name(f"{part.name}-journal")):  # of a copy that was killed
+        left.unlink(missing_ok=True)
+    count = _copy(db, spool, part) if files else _copy_sqlite(db, part)
+    part.rename(target)
+    return count
+
+
+def _copy(db: Database, spool: Path, target: Path) -> int:
     target.mkdir(parents=True, mode=0o700)
     if db.sqlite:
         _copy_sqlite(db, target / "kefud.db")
@@ -39,7 +48,7 @@ def hold_letters(copy: Database) -> int:
     return count
 
 
-def _copy_sqlite(db: Database, target: Path) -> None:
+def _copy_sqlite(db: Database, target: Path) -> int:
     assert db.path is not None
     source, copy = sqlite3.connect(db.path), sqlite3.connect(target)
     try:
@@ -48,6 +57,7 @@ def _copy_sqlite(db: Database, target: Path) -> None:
         copy.close()
         source.close()
     os.chmod(target, 0o600)
+    return 0
 
 
 def _dump_postgres(db: Database, target: Path) -> None:

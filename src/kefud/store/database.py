@@ -6,6 +6,7 @@ SQLite's own busy loop.
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -74,6 +75,25 @@ class Database:
                 yield connection
 
     @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """A transaction that may replace tables others refer to. Where a reference leads nowhere at its end, it leaves nothing."""
+        if not self.sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._turns, _clear_errors(), self.engine.connect() as connection:
+            connection.execution_options(immediate=True)
+            _pragma(connection, "foreign_keys=OFF")  # SQLite knows no other way, and heeds it outside of transactions only
+            try:
+                with connection.begin():
+                    yield connection
+                    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                    if lost:
+                        raise KefudError(f"{len(lost)} references would lead nowhere, the first in table {lost[0][0]}")
+            finally:
+                _pragma(connection, "foreign_keys=ON")
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction for looking only."""
         with _clear_errors(), self.engine.connect() as connection:
@@ -100,6 +120,11 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-2000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _pragma(connection: Connection, words: str) -> None:
+    raw: Any = connection.connection.driver_connection
+    raw.execute(f"PRAGMA {words}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -133,4 +158,8 @@ def _clear_errors() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Busy(f"database connection lost: {error.orig}") from error
+        raise
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise Busy(f"database: {error.strerror}") from error
         raise

@@ -83,7 +83,7 @@ def _i2_originals(tx: Connection, spool: Path) -> Found:
 
 
 def _i3_letters(tx: Connection, spool: Path) -> Found:
-    states = ("pending", "leased", "sent", "failed", "held")
+    states = ("pending", "leased", "sent", "failed", "held", "superseded")
     for id, status in tx.execute(select(LetterRow.id, LetterRow.status).where(LetterRow.status.not_in(states))):
         yield f"letter {id}", f"has the unknown status {status}"
     for id in tx.scalars(select(LetterRow.id).where(LetterRow.status == "sent", LetterRow.sent_at.is_(None))):

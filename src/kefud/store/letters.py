@@ -87,7 +87,8 @@ class Accepted:
 def sent(tx: Connection, results: Sequence[Accepted]) -> set[int]:
     """Record accepted letters. Returns the ids that were ours; the others are fenced off.
 
-    Recording one twice changes nothing. One that was given back or taken over meanwhile, and not leased again, is still ours.
+    Recording one twice changes nothing. One that was given back, taken over or superseded meanwhile, and not leased again, is
+    still ours.
     """
     if not results:
         return set()
@@ -101,7 +102,7 @@ def sent(tx: Connection, results: Sequence[Accepted]) -> set[int]:
     return {x.id for x in ours}
 
 
-_UNSETTLED = words("leased", "pending", "held")
+_UNSETTLED = words("leased", "pending", "held", "superseded")
 _OF_EPOCHS = (
     select(LetterRow.id, LetterRow.epoch)
     .where(LetterRow.id.in_(bindparam("ids", expanding=True)), LetterRow.status.in_(_UNSETTLED))
@@ -179,9 +180,10 @@ def by_message_id(tx: Connection, message_id: str) -> dict[str, Any] | None:
     return dict(row._mapping) if row else None
 
 
-def last_to(tx: Connection, ticket: int, address: str) -> dict[str, Any] | None:
-    """The last letter of a ticket that went to an address."""
-    query = select(LetterRow).where(LetterRow.ticket == ticket, LetterRow.status == "sent").order_by(LetterRow.id.desc())
+def last_to(tx: Connection, ticket: int | None, address: str) -> dict[str, Any] | None:
+    """The last letter of a ticket, or of none, that went to an address; of the last thousand."""
+    its = LetterRow.ticket.is_(None) if ticket is None else LetterRow.ticket == ticket
+    query = select(LetterRow).where(its, LetterRow.status == word("sent")).order_by(LetterRow.id.desc()).limit(1000)
     return next((dict(r._mapping) for r in tx.execute(query) if address in r.addresses), None)
 
 
@@ -215,12 +217,25 @@ def attempts_of(tx: Connection, letter: int) -> list[dict[str, Any]]:
 
 def change(tx: Connection, id: int, action: str, now: datetime) -> bool:
     """A person's "retry", "hold" or "release" of a letter; False where its state does not allow it."""
-    allowed = {"retry": ("failed", "pending"), "hold": ("pending",), "release": ("held",)}[action]
+    allowed = {"retry": ("failed", "pending", "superseded"), "hold": ("pending",), "release": ("held",)}[action]
     values: dict[str, Any] = {"status": "pending", "next_attempt": now, "hold": ""}
     if action == "hold":
         values = {"status": "held", "hold": "由人工暂停"}
     done = tx.execute(update(LetterRow).where(LetterRow.id == id, LetterRow.status.in_(allowed)).values(**values))
     return done.rowcount == 1
+
+
+def waiting(tx: Connection, ticket: int | None, recipient: str) -> list[dict[str, Any]]:
+    """Letters of a ticket, or of none, to a receiver that nobody has under way, oldest first; theirs until the commit."""
+    its = LetterRow.ticket.is_(None) if ticket is None else LetterRow.ticket == ticket
+    query = select(LetterRow).where(its, LetterRow.recipient == recipient, LetterRow.status == word("pending"))
+    return [dict(r._mapping) for r in tx.execute(query.order_by(LetterRow.id).with_for_update())]
+
+
+def supersede(tx: Connection, ids: Sequence[int]) -> None:
+    """These waiting letters are not sent any more: a newer one takes their place (R17)."""
+    values = {"status": "superseded", "next_attempt": None, "hold": "已由更新的函件代替,不再发出"}
+    tx.execute(update(LetterRow).where(LetterRow.id.in_(ids)).values(**values))
 
 
 def hold_all(tx: Connection, why: str) -> int:

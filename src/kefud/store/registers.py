@@ -124,7 +124,8 @@ def _papers(tx: Connection, ids: Sequence[int]) -> dict[int, list[Paper]]:
 def _letters(tx: Connection, ids: Sequence[int]) -> dict[int, list[Written]]:
     columns = (LetterRow.ticket, LetterRow.recipient, LetterRow.template, LetterRow.created_at, LetterRow.sent_at)
     found: dict[int, list[Written]] = defaultdict(list)
-    for r in tx.execute(select(*columns).where(LetterRow.ticket.in_(ids)).order_by(LetterRow.id)):
+    written = select(*columns).where(LetterRow.ticket.in_(ids), LetterRow.status != word("superseded"))
+    for r in tx.execute(written.order_by(LetterRow.id)):
         if r.ticket is not None:
             found[r.ticket].append(Written(r.recipient, r.template, r.created_at, r.sent_at))
     return found

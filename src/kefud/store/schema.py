@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
 
 from kefud.errors import KefudError
 from kefud.store.database import Database
 
 HEAD = "0001"
-"""The newest migration; a test compares it with alembic's own answer, so that starting needs no alembic."""
+"""The newest migration; a test compares it with alembic's own answer, so that starting needs no alembic. Versions are ordered
+as text."""
 
 
 def version(db: Database) -> str:
@@ -22,16 +23,38 @@ def version(db: Database) -> str:
 
 
 def upgrade(db: Database) -> str:
-    """Bring the schema to the newest version; returns the version it had. Runs in one transaction."""
-    from alembic import command
-
+    """Bring the schema to the newest version; returns the version it had. One transaction: killed in it, nothing has changed."""
     before = version(db)
+    if before > HEAD:
+        raise _newer(before)
     if before != HEAD:
-        with db.write() as tx:
+        with db.rebuild() as tx:
             if not db.sqlite:  # hosts that start at once on an empty store make it one after the other
                 tx.execute(text("select pg_advisory_xact_lock(74656665)"))
-            command.upgrade(_config(tx), "head")
+            if before:
+                migrate(tx)
+            else:
+                _make(tx)
     return before
+
+
+def migrate(tx: Connection) -> None:
+    """Run the migrations a store lacks, all of them where it is empty."""
+    from alembic import command
+
+    command.upgrade(_config(tx), "head")
+
+
+def _make(tx: Connection) -> None:
+    """The newest schema at once; a test shows that all migrations in a row make the same. Alembic would cost the daemon 10 MB."""
+    from kefud.store.tables import Base
+
+    Base.metadata.create_all(tx)
+    names = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+    names.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+    names.create(tx, checkfirst=True)
+    if not tx.scalar(select(names.c.version_num)):
+        tx.execute(names.insert().values(version_num=HEAD))
 
 
 def ensure(db: Database) -> None:
@@ -39,10 +62,21 @@ def ensure(db: Database) -> None:
     have = version(db)
     if not have:
         upgrade(db)
+    elif have > HEAD:
+        raise _newer(have)
     elif have != HEAD:
-        error = KefudError(f"the store has schema {have}, this program needs {HEAD}; run `kefud db upgrade`")
-        error.exit_status = 78
-        raise error
+        raise _refusal(f"the store has schema {have}, this program needs {HEAD}; run `kefud db upgrade`")
+
+
+def _newer(have: str) -> KefudError:
+    what = "install that version again, or restore the backup made before it"
+    return _refusal(f"the store has schema {have}, a newer kefud made it, this program knows {HEAD}; {what}")
+
+
+def _refusal(what: str) -> KefudError:
+    error = KefudError(what)
+    error.exit_status = 78
+    return error
 
 
 def differences(db: Database) -> list[str]:

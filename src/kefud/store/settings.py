@@ -55,13 +55,17 @@ def database_now(tx: Connection) -> datetime:
     return now.astimezone(UTC)
 
 
-def dead_owners(tx: Connection, prefix: str, now: datetime) -> list[str]:
-    """Owners of leases called ``prefix…`` that have ended; the leases are dropped."""
-    ended = (Lease.name.startswith(prefix, autoescape=True), Lease.until < now)
-    owners = list(tx.scalars(select(Lease.owner).where(*ended)))
+def bury(tx: Connection, prefix: str, now: datetime) -> list[str]:
+    """Owners of leases called ``prefix…`` that have ended; all they held is free."""
+    owners = list(tx.scalars(select(Lease.owner).where(Lease.name.startswith(prefix, autoescape=True), Lease.until < now)))
     if owners:
-        tx.execute(delete(Lease).where(*ended))
+        tx.execute(delete(Lease).where(Lease.owner.in_(owners)))
     return owners
+
+
+def living(tx: Connection, prefix: str, now: datetime) -> list[str]:
+    """Owners of leases called ``prefix…`` that have not ended."""
+    return list(tx.scalars(select(Lease.owner).where(Lease.name.startswith(prefix, autoescape=True), Lease.until >= now)))
 
 
 def drop_lease(tx: Connection, name: str, owner: str) -> None:

@@ -1,0 +1,136 @@
+"""When a letter is tried again: soon where only its child ended, further and further apart where a server refused it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kefud.config import load
+from kefud.desk.dispatch import Dispatch, Sent
+from kefud.errors import KefudError
+from kefud.outbox import GIVE_UP, INTERRUPTED, OFTEN, RETRY_MINUTES, Outbox
+from kefud.store import letters, schema
+from kefud.store.database import Database
+from kefud.store.tickets import Ledger
+
+NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SOON, FAR = INTERRUPTED, [timedelta(minutes=n) for n in RETRY_MINUTES]
+Asked = Callable[[str, tuple[Any, ...]], Any]
+
+
+class Child:
+    """A transport; ``deeds`` says letter by letter what happens: "ends" with the process, a code that a server gives."""
+
+    def __init__(self) -> None:
+        self.deeds: list[str | int] = []
+        self.tried: list[int] = []
+
+    def send(self, batch: Sequence[Dispatch], asked: Asked) -> int:
+        for dispatch in batch:
+            self.tried.append(dispatch.id)
+            deed = self.deeds.pop(0) if self.deeds else 250
+            if deed == "ends":
+                raise KefudError("the child ended")
+            code = int(deed)
+            answer = Sent(dispatch.id, dispatch.epoch, code < 300, code, f"{code} so", permanent=code >= 500)
+            if not asked("sent", (answer, False)):
+                break
+        return len(batch)
+
+    def finish(self) -> None:
+        pass
+
+
+class Way:
+    """An outbox over a store with letters of no ticket, at a time the test owns."""
+
+    def __init__(self, home: Path, count: int) -> None:
+        (home / "kefud.toml").write_text("", "utf-8")
+        self.now = NOW
+        self.child = Child()
+        self.db = Database(f"sqlite:///{home}/kefud.db")
+        schema.ensure(self.db)
+        with self.db.write() as tx:
+            ledger = Ledger(tx, NOW)
+            for n in range(count):
+                ledger.letter(_row(n))
+            ledger.flush()
+        site = load(home / "kefud.toml").site
+        self.outbox = Outbox(
+            "mail", ["mail"], self.child, self.db, site, home, clock=lambda: self.now, owner="me",
+            stopping=lambda: False, wake=lambda: None,
+        )  # fmt: skip
+
+    def letter(self, id: int) -> dict[str, Any]:
+        with self.db.read() as tx:
+            return letters.listed(tx, id=id)[0]
+
+    def distances(self, deeds: Sequence[str | int]) -> list[timedelta | None]:
+        """How long after each of these attempts the first letter is due again."""
+        found = []
+        self.child.deeds = list(deeds)
+        for _ in deeds:
+            tried = len(self.child.tried)
+            while len(self.child.tried) == tried:
+                self.outbox.step()
+                self.now += timedelta(seconds=1)
+            self.now -= timedelta(seconds=1)
+            again = self.letter(1)["next_attempt"]
+            found.append(again - self.now if again else None)
+            self.now = again or self.now
+        return found
+
+
+def _row(n: int) -> dict[str, Any]:
+    return {
+        "ticket": None, "recipient": "cs_clerk", "addresses": ["clerk@example.com"], "template": "reports/daily",
+        "message_id": f"<{n}@example.com>", "in_reply_to": "", "references": [], "subject": "s", "text": "t", "html": "",
+        "automatic": "auto-generated", "documents": [], "attachments": [], "transport": "mail", "status": "pending", "hold": "",
+        "key": "", "meets": "", "priority": 5, "attempts": 0, "next_attempt": NOW, "owner": "", "epoch": 0, "last_answer": "",
+        "created_at": NOW, "told": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("deeds", "distances"),
+    [
+        (["ends"] * (OFTEN + 2), [SOON] * OFTEN + FAR[OFTEN : OFTEN + 2]),
+        ([451] * 8, [*FAR, FAR[-1], FAR[-1]]),
+        ([451, "ends", "ends", "ends", 451], [FAR[0], SOON, SOON, FAR[3], FAR[4]]),
+        (["ends", 550], [SOON, None]),
+    ],
+    ids=["its child ends", "refused for now", "both", "refused for good"],
+)
+def test_when_it_is_tried_again(tmp_path: Path, deeds: list[str | int], distances: list[timedelta | None]) -> None:
+    way = Way(tmp_path, 1)
+    assert way.distances(deeds) == distances
+    assert way.letter(1)["attempts"] == len(deeds)
+
+
+def test_those_behind_an_interrupted_letter_were_never_begun(tmp_path: Path) -> None:
+    way = Way(tmp_path, 3)
+    way.child.deeds = [250, "ends"]
+    way.outbox.step()
+    assert [way.letter(n)["status"] for n in (1, 2, 3)] == ["sent", "pending", "pending"]
+    assert [way.letter(n)["attempts"] for n in (1, 2, 3)] == [1, 1, 0]
+    way.now += INTERRUPTED
+    while way.outbox.step():
+        pass
+    assert way.child.tried == [1, 2, 2, 3] and way.letter(2)["status"] == way.letter(3)["status"] == "sent"
+
+
+def test_after_five_days_a_letter_is_given_up_even_if_only_its_child_ended(tmp_path: Path) -> None:
+    way = Way(tmp_path, 1)
+    for _ in range(40):
+        way.child.deeds = ["ends"]
+        way.outbox.step()
+        letter = way.letter(1)
+        if letter["status"] == "failed":
+            break
+        way.now = max(letter["next_attempt"], way.now + 5 * MINUTE)
+    assert letter["status"] == "failed" and GIVE_UP < way.now - NOW < GIVE_UP + FAR[-1] + MINUTE

@@ -1,0 +1,135 @@
+"""R24, S21: every mistake in a configuration is named with file, line and key, and no secret stands in a file or a message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kefud.cli import kefud
+from kefud.cli.check import plugin_problems, secret_problems
+from kefud.config import Secret, load
+from kefud.errors import ConfigError, KefudError
+
+CANARY = "c4n4ry-Pa55w0rd"
+BOX = '[[channel]]\nid = "kefu"\nplugin = "imap_mailbox"\n'
+FAULTS = {
+    "no table": ("[service\n", 1, "", "no valid TOML"),
+    "unknown table": ('[servce]\nname = "x"\n', 1, "servce", "unknown key"),
+    "unknown key": ('[service]\n\nhotlin = "400"\n', 3, "service.hotlin", "correct its spelling"),
+    "unknown key further in": ('[service]\noutgoing = { adress = "a@example.com" }\n', 2, "service.outgoing.adress", "unknown"),
+    "one for many": ('[service]\nown_addresses = "a@example.com"\n', 2, "service.own_addresses", "must be a list"),
+    "word for yes": ('[service]\ntrust_internal_mail = "often"\n', 2, "service.trust_internal_mail", "boolean"),
+    "no such choice": ('[service]\nprofile = "owner"\n', 2, "service.profile", "'developer' or 'property'"),
+    "no such place": ('[service]\ntimezone = "Asia/Pekin"\n', 0, "calendar", "Asia/Shanghai"),
+    "blank in an id": ('[[channel]]\nid = "a b"\nplugin = "maildir"\n', 2, "channel[0].id", "pattern"),
+    "no plugin": ('[[channel]]\nid = "a"\n', 1, "channel[0].plugin", "is missing; add it"),
+    "id twice": (BOX + BOX, 5, "channel[1].id", "ids must differ"),
+    "no duration": (f'{BOX}every = "soon"\n', 1, "channel[0]", '"30s"'),
+    "table for tables": ('[channel]\nid = "x"\n', 1, "channel", "must be a list"),
+    "password": (f'{BOX}password = "{CANARY}"\n', 4, "channel[0].password", "must not stand in the file"),
+    "token": (f'{BOX}refresh_token = "{CANARY}"\n', 4, "channel[0].refresh_token", "must not stand in the file"),
+    "secret elsewhere": (f'{BOX}client_secret = {{ text = "{CANARY}" }}\n', 4, "channel[0].client_secret", "{ file ="),
+    "in clear": (f'{BOX}host = "imap.example.com"\ntls = "none"\n', 5, "channel[0].tls", "loopback"),
+    "no such deadline": ('[deadlines]\nreply_soon = "2 working_days"\n', 2, "deadlines.reply_soon", "known are"),
+    "no term": ('[deadlines]\n"reply.sales" = "two moons"\n', 2, "deadlines.reply.sales", "3 working_days"),
+    "no hour": ('[calendar]\nservice_hours = { mon = ["25:00-26:00"] }\n', 1, "calendar", "does not exist"),
+    "no day": ('[calendar]\npublic_holidays = ["2025-13-01"]\n', 2, "calendar.public_holidays[0]", "month"),
+    "no such party": ('[[party]]\nid = "x"\nkind = "friend"\n', 3, "party[0].kind", "'contractor'"),
+    "no category": ('[[party]]\nid = "x"\nhandles = ["Water Leak"]\n', 3, "party[0].handles", "is no category"),
+    "no end": ('[[role]]\nid = "x"\nabsences = [{ since = "2025-01-01" }]\n', 3, "role[0].absences[0].until", "is missing"),
+    "one house twice": ('[[house]]\nid = "5-1-201"\n[[house]]\nid = "5号楼1单元201"\n', 4, "house[1].id", "twice"),
+    "no list of houses": ('houses = "nowhere.csv"\n', 1, "houses", "cannot be read"),
+    "no number": ('[limits]\nletters_per_hour = "many"\n', 2, "limits.letters_per_hour", "integer"),
+    "below nothing": ("[limits]\nletters_per_hour = -3\n", 2, "limits.letters_per_hour", "greater than or equal to 0"),
+    "no time at all": ("[limits]\nworker_seconds = 0\n", 2, "limits.worker_seconds", "greater than or equal to 1"),
+    "kept for less than no time": ("[retention]\npersonal_days = -1\n", 2, "retention.personal_days", "greater"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_mistake_is_named_with_its_place_and_what_to_do(tmp_path: Path, name: str) -> None:
+    text, line, key, words = FAULTS[name]
+    file = tmp_path / "kefud.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line, problem.key) == (str(file), line, key)
+    assert words in problem.message and CANARY not in str(caught.value)
+    assert caught.value.exit_status == 78
+
+
+def test_every_mistake_is_named_at_once_in_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "kefud.toml").write_text('include = ["more.toml", "nowhere.toml"]\n[service]\nnme = "x"\n', "utf-8")
+    (tmp_path / "more.toml").write_text('[[party]]\nid = "x"\nknd = "other"\n', "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "kefud.toml")
+    assert [Path(p.file).name for p in caught.value.problems] == ["nowhere.toml"]
+    (tmp_path / "nowhere.toml").write_bytes("[service]\nestate = '示范'\n".encode("gbk"))
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(tmp_path / "kefud.toml")
+    (tmp_path / "nowhere.toml").write_text("", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "kefud.toml")
+    found = {(Path(p.file).name, p.line, p.key) for p in caught.value.problems}
+    assert found == {("kefud.toml", 3, "service.nme"), ("more.toml", 3, "party[0].knd")}
+
+
+def test_a_secret_is_shown_by_nothing_and_read_when_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text(f"{CANARY}\n", "utf-8")
+    (tmp_path / "kefud.toml").write_text(f'{BOX}password = {{ file = "pw" }}\n', "utf-8")
+    found = load(tmp_path / "kefud.toml")
+    secret = found.config.channel[0].settings["password"]
+    assert isinstance(secret, Secret) and secret.reveal() == CANARY
+    assert CANARY not in f"{secret} {secret!r} {found!r} {found.model_dump()}"
+    (tmp_path / "pw").unlink()
+    with pytest.raises(KefudError, match="No such file"):
+        secret.reveal()
+
+
+@pytest.mark.parametrize(("mode", "faults"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1)])
+def test_a_secret_that_others_may_read_is_a_fault(tmp_path: Path, mode: int, faults: int) -> None:
+    (tmp_path / "pw").write_text(CANARY, "utf-8")
+    (tmp_path / "pw").chmod(mode)
+    (tmp_path / "kefud.toml").write_text(f'{BOX}password = {{ file = "pw" }}\n', "utf-8")
+    problems = secret_problems(load(tmp_path / "kefud.toml"))
+    assert len(problems) == faults and all("chmod 600" in p.message and p.key == "channel[0].password" for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("url", "mode", "faults"),
+    [
+        (f"postgresql://kefud:{CANARY}@db.example.com/kefud", 0o644, 1), ("postgresql://kefud@db.example.com/kefud", 0o644, 0),
+        (f"postgresql://kefud:{CANARY}@db.example.com/kefud", 0o640, 0), ("", 0o644, 0),
+    ],
+)  # fmt: skip
+def test_a_password_in_the_address_of_the_database_is_for_nobody_else(tmp_path: Path, url: str, mode: int, faults: int) -> None:
+    file = tmp_path / "kefud.toml"
+    file.write_text(f'[service]\ndatabase = "{url}"\n', "utf-8")
+    file.chmod(mode)
+    problems = secret_problems(load(file))
+    assert len(problems) == faults and all("chmod 640" in p.message and CANARY not in str(p) for p in problems)
+
+
+def test_a_directory_of_plugins_that_others_may_write_to_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins").chmod(0o775)
+    (tmp_path / "kefud.toml").write_text('[service]\nplugins = ["plugins", "none"]\n', "utf-8")
+    problems = plugin_problems(load(tmp_path / "kefud.toml"), strict=False)
+    assert [p.key for p in problems] == ["service.plugins"] * 2
+    assert "no directory" in problems[0].message and "chmod go-w" in problems[1].message
+
+
+def test_nothing_is_run_of_a_directory_that_others_may_write_to(tmp_path: Path) -> None:
+    """Not only `kefud check` says so: the daemon does not start (exit 78)."""
+    place = tmp_path / "plugins" / "leak"
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
+    (tmp_path / "kefud.toml").write_text('[service]\nplugins = ["plugins"]\n[rules]\norder = ["leak"]\n', "utf-8")
+    place.chmod(0o777)
+    for arguments in (["run"], ["run", "--once"]):
+        done = CliRunner().invoke(kefud, ["-c", str(tmp_path / "kefud.toml"), *arguments])
+        assert isinstance(done.exception, ConfigError) and "chmod go-w" in str(done.exception)
+    assert not (tmp_path / "ran").exists() and not (tmp_path / "spool").exists()
