@@ -90,7 +90,7 @@ class Mailbox:
                     self._file(box, uids)
 
     def read(self, content: bytes, arrival: Arrival, site: Site) -> Message:
-        return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts)
+        return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts, own=site.own)
 
     def wait(self, seconds: float) -> bool:
         """In IDLE where the server offers it; else the time passes. False only if the server said that nothing came."""

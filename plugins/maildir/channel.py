@@ -71,7 +71,7 @@ class Maildir:
             raise SourceFailed(f"{self.settings.path}: {error.strerror or error}", page=True) from None
 
     def read(self, content: bytes, arrival: Arrival, site: Site) -> Message:
-        return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts)
+        return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts, own=site.own)
 
     def wait(self, seconds: float) -> bool:
         self._stopped.wait(seconds)

@@ -236,11 +236,10 @@ class Casework:
         return "a delivery report that names no letter of ours"
 
     def _by_return_path(self, tx: Connection, message: Message) -> dict[str, Any] | None:
-        """The letter that a report without its Message-ID speaks of: it came to its keyed address (VERP)."""
+        """The letter whose own return address a message came to (VERP)."""
         addresses = [a.email for a in (*message.to, *message.cc)]
-        keyed = tokens.verified(self._token_keys(), (), addresses)
-        lost = message.bounce.recipients if message.bounce else ()
-        return next((x for t in keyed for address in lost if (x := letters.last_to(tx, t.ticket or None, address))), None)
+        ids = tokens.returned(self._token_keys(), addresses)
+        return next((x for id in ids if (x := letters.by_id(tx, id))), None)
 
     def _by_notice(self, tx: Connection, message: Message) -> dict[str, Any] | None:
         """The notice whose number a report without any Message-ID names; only where no stranger can write (S04)."""
@@ -292,6 +291,8 @@ class Casework:
         ids = [*message.in_reply_to, *reversed(message.references)]
         addresses = [a.email for a in (*message.to, *message.cc)]
         keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses)}
+        if back := self._by_return_path(tx, message):
+            keyed.add(back["ticket"] or 0)
         known = tickets.by_message_ids(tx, ids)
         named = tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}"))
         candidates = list(dict.fromkeys([*keyed, *known, *named.values()]))

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -282,7 +283,6 @@ class Limits(Model):
     worker_memory: Positive = 1_073_741_824
     worker_seconds: Positive = 30
     ocr_seconds: Positive = 300
-    readers: Positive = 1
 
 
 class Retention(Model):
@@ -403,8 +403,12 @@ class Site(Model):
 
     def is_own(self, email: str) -> bool:
         """True for the centre's own mailboxes."""
-        wanted = email.lower()
-        return wanted in {a.lower() for a in (self.outgoing.address, *self.own_addresses, *self.complaint_addresses)}
+        return email.lower() in self.own
+
+    @cached_property
+    def own(self) -> tuple[str, ...]:
+        """The centre's own addresses, in lower case."""
+        return tuple(a.lower() for a in (self.outgoing.address, *self.own_addresses, *self.complaint_addresses))
 
     def houses_by_contact(self, contact: str) -> tuple[House, ...]:
         """Houses registered with this phone number or address."""

@@ -66,7 +66,8 @@ class Outbox:
     """One way out: leases letters that are due, sends them in order, records the answers.
 
     With a ``journal``, where the store is this host's alone, the answers of a batch are recorded together; without one each
-    is recorded before the next letter leaves, so that another host that takes over knows what went out.
+    is recorded before the next letter leaves, so that another host that takes over knows what went out. ``keyed`` gives the
+    addresses that a letter (id) of a ticket (id, 0 for none) comes back to and is answered to, "" for the usual one.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Outbox:
         owner: str,
         stopping: Callable[[], bool],
         wake: Callable[[], None],
-        reply_to: Callable[[int], str] = lambda ticket: "",
+        keyed: Callable[[int, int], tuple[str, str]] = lambda letter, ticket: ("", ""),
         journal: Journal | None = None,
     ) -> None:
         self.name = f"outbox {transport}"
@@ -95,7 +96,7 @@ class Outbox:
         self._owner = owner
         self._stopping = stopping
         self._wake = wake
-        self._reply_to = reply_to
+        self._keyed = keyed
         self._journal = journal
         self._settled = False
         self._most = BATCH
@@ -256,7 +257,7 @@ class Outbox:
     def _dispatch(self, tx: Any, leased: letters.Leased, papers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Dispatch:
         row = leased.row
         outgoing = self._site.outgoing
-        keyed = self._reply_to(row["ticket"] or 0)  # what comes back undelivered comes there, too (VERP)
+        back_to, reply_to = self._keyed(leased.id, row["ticket"] or 0)
         prints = [(0, form, path, data) for _, form, path, data in _of_kind(row, "form")]
         for form, number in row["documents"]:
             if paper := papers.get((form, number)):
@@ -266,7 +267,7 @@ class Outbox:
             sender=Address(outgoing.name, outgoing.address), addresses=tuple(Address("", a) for a in row["addresses"]),
             subject=row["subject"], text=row["text"], html=row["html"], date=row["created_at"],
             in_reply_to=row["in_reply_to"], references=tuple(row["references"]), automatic=row["automatic"],
-            envelope=keyed or outgoing.address, reply_to=keyed if row["ticket"] else "",
+            envelope=back_to or outgoing.address, reply_to=reply_to,
             prints=tuple(prints), files=tuple(self._files(tx, row)),
         )  # fmt: skip
 

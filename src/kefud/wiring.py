@@ -401,18 +401,20 @@ class Office:
             boxes.append(
                 Outbox(
                     transport.id, media[transport.id], _Sender(worker), self.db, self.site, self.spool, clock=self.clock,
-                    owner=self.owner, stopping=stopping, wake=wake, reply_to=self._reply_addresses(),
+                    owner=self.owner, stopping=stopping, wake=wake, keyed=self._keyed_addresses(),
                     journal=journal,
                 )  # fmt: skip
             )
         return boxes
 
-    def _reply_addresses(self) -> Callable[[int], str]:
-        """The address that answers to a ticket's letters go to, where the mail server delivers tagged addresses."""
+    def _keyed_addresses(self) -> Callable[[int, int], tuple[str, str]]:
+        """Where a letter comes back to and where it is answered to, where the mail server delivers tagged addresses."""
         if not self.loaded.config.service.reply_tag:
-            return lambda ticket: ""
-        key = self.casework.token_keys()[0]
-        return lambda ticket: tokens.reply_address(key, ticket, self.site.outgoing.address)
+            return lambda letter, ticket: ("", "")
+        key, own = self.casework.token_keys()[0], self.site.outgoing.address
+        return lambda letter, ticket: (
+            tokens.return_address(key, letter, own), tokens.reply_address(key, ticket, own) if ticket else "",
+        )  # fmt: skip
 
     def observers(self) -> list[Telling]:
         """One stage for each enabled plugin with observers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,17 +110,35 @@ def test_what_a_machine_says_moves_nothing_even_in_a_proven_name(tmp_path: Path)
 
 
 def test_where_the_address_carries_the_token_no_quotation_is_needed(tmp_path: Path) -> None:
-    """A service that gives back nothing of the letter: the address it writes to names the ticket (VERP)."""
+    """A service that gives back nothing of the letter: the address it writes to names it (VERP), each letter its own."""
     with station(tmp_path, service='authserv_id = "mx.estate.example.com"\nreply_tag = true') as office:
         answered(office)
-        [letter] = [x for x in office.smtp.letters if LOST in x.recipients]
-        assert letter.sender != OWN and tokens._ADDRESS.search(letter.sender)
+        mine, *more = [x for x in office.smtp.letters if LOST in x.recipients]
+        assert mine.sender not in (OWN, *(x.sender for x in more)) and b"\nReply-To: kefu+t1." in mine.content
+        [answer_to] = re.findall(rb"\nReply-To: (\S+)", mine.content)
         bare = f"收件人({LOST})的邮箱已满,无法接收新的邮件。退信原因:552 Mailbox full"
-        for address in (letter.sender, letter.sender.replace("+t1.", "+t1.aaaa")[:80], OWN):
+        other = mine.sender.replace("+r", "+r9")
+        for address in (mine.sender, other, mine.sender.replace(".", ".aaaa", 1), answer_to.decode(), OWN):
             office.put(mail(bare, sender="PostMaster@qq.example.cn", name="", subject="系统退信", to=address))
         office.work()
-        back = [h for h in office.history(office.tickets[0]) if h["what"] == "returned"]
-        assert len(back) == 1 and office.arrivals["ignored"] == 2
+        [back] = [h for h in office.history(office.tickets[0]) if h["what"] == "returned"]
+        assert LOST in str(back) and office.arrivals["ignored"] == 4
+
+
+def test_an_owner_cannot_pretend_that_the_departments_letter_came_back(tmp_path: Path) -> None:
+    """What the owner holds, the Message-ID and both addresses of his own letters, says nothing of anybody else's (S04)."""
+    with station(tmp_path, service='authserv_id = "mx.estate.example.com"\nreply_tag = true') as office:
+        answered(office)
+        order = next(x for x in office.letters if x["documents"])
+        theirs = order["addresses"][0]
+        own = [x for x in office.smtp.letters if LOST in x.recipients]
+        held = {x.sender for x in own} | {r.decode() for x in own for r in re.findall(rb"\nReply-To: (\S+)", x.content)}
+        for address in held:
+            text = f"无法投递到 {theirs}:550 User unknown"
+            office.put(mail(text, sender="MAILER-DAEMON@mx.example.com", name="", subject="Undelivered Mail", to=address))
+        office.work()
+        told = [str(h) for h in office.history(office.tickets[0]) if h["what"] == "returned"]
+        assert len(held) >= 2 and not [h for h in told if order["message_id"] in h]
 
 
 # Letters of no ticket: digests, tasks, surveys
@@ -190,7 +209,7 @@ def test_a_letter_of_no_ticket_is_found_by_the_address_its_report_came_to(tmp_pa
         [letter] = [x for x in office.smtp.letters if supervisor in x.recipients]
         assert letter.sender != OWN and b"\nReply-To:" not in letter.content
         bare = f"收件人({supervisor})的邮箱已满,无法接收新的邮件。退信原因:552 Mailbox full"
-        for address in (OWN, letter.sender.replace("+t0.", "+t1."), letter.sender.replace("+t0.", "+t0.aaaa")):
+        for address in (OWN, letter.sender.replace("+r", "+r1"), letter.sender.replace(".", ".aaaa", 1)):
             office.put(mail(bare, sender="PostMaster@qq.example.cn", name="", subject="系统退信", to=address))
         assert told(office) == []
         office.put(mail(bare, sender="PostMaster@qq.example.cn", name="", subject="系统退信", to=letter.sender))

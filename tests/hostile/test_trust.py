@@ -292,6 +292,11 @@ def test_five_hundred_codes_are_not_ours() -> None:
     assert len(tries) > 500
     assert tokens.verified(keys, tries) == ()
     assert tokens.verified(keys, [], [f"kefu+t{n}.{code}@estate.example.com" for n in range(1, 500)]) == ()
+    back = tokens.return_address(keys[0], 7, "kefu@estate.example.com")
+    assert tokens.returned(keys, [back]) == (7,) and tokens.returned(keys[1:], [back]) == ()
+    assert tokens.returned(keys, [back.replace("+r7.", f"+r{n}.") for n in range(8, 500)]) == ()
+    stolen = back.partition(".")[2].partition("@")[0]
+    assert tokens.verified(keys, [f"<kefud.t7.return.{stolen}@estate.example.com>"], [f"kefu+t7.{stolen}@estate.example.com"]) == ()
 
 
 def report(message_id: str, recipient: str, sender: str = "MAILER-DAEMON@mx.other.example.com") -> bytes:

@@ -56,6 +56,23 @@ def test_signs_of_a_machine(head: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "List-Post: <https://groups.example.com/g/kefu>, <mailto:Kefu@estate.example.com>\r\nPrecedence: list",
+        "List-Id: =?utf-8?B?5a6i5pyN?= <kefu.estate.example.com>\r\nList-Unsubscribe: <mailto:leave@groups.example.com>",
+    ],
+)
+def test_the_group_of_our_own_address_is_no_list(head: str) -> None:
+    """Where the service address is a group of the mail service, owners' mails come through it."""
+    raw = f"From: owner@example.com\r\nTo: kefu@estate.example.com\r\nSubject: x\r\n{head}\r\n\r\nx\r\n".encode()
+    assert read_mail(raw, received_at=NOW, own=("kefu@estate.example.com",)).automatic == ""
+    assert read_mail(raw, received_at=NOW, own=("info@estate.example.com",)).automatic in ("list", "precedence")
+    away = raw.replace(b"\r\n\r\n", b"\r\nAuto-Submitted: auto-replied\r\n\r\n")
+    assert read_mail(away, received_at=NOW, own=("kefu@estate.example.com",)).automatic
+
+
+
+@pytest.mark.parametrize(
     "subject",
     [
         "自动回复：报修",

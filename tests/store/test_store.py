@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import select, text, update
 
 from kefud.desk.arrival import Arrival
 from kefud.desk.ticket import Deadline, Requester, Ticket
-from kefud.errors import KefudError
+from kefud.errors import Busy, KefudError
 from kefud.store import arrivals, blobs, letters, numbers, schema, settings, tickets
 from kefud.store.database import Database
 from kefud.store.invariants import violations
@@ -249,3 +250,11 @@ def test_search_takes_wildcards_literally(db: Database) -> None:
         assert len(tickets.search(tx, text="100%")) == 1
         assert tickets.search(tx, text="' OR 1=1--") == []
         assert len(list(tx.scalars(select(HistoryRow.id)))) == 2
+
+
+def test_a_postgresql_behind_a_network_that_swallows_everything_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = Database(f"postgresql+psycopg://kefud@127.0.0.1:{silent.getsockname()[1]}/kefud?connect_timeout=2")
+        with pytest.raises(Busy), away.read() as tx:
+            tx.execute(text("select 1"))
+        away.close()

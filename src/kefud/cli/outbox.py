@@ -17,11 +17,11 @@ def outbox() -> None:
 
 
 def letter_json(row: dict[str, Any]) -> dict[str, Any]:
-    """A letter in the shape of the contract."""
+    """A letter in the shape of the contract. One that a newer letter replaced is held: it leaves only if a person says so."""
     return {
         "id": row["id"], "ticket": row["ticket_number"], "to": ", ".join(row["addresses"]) or None,
         "recipient": row["recipient"], "template": row["template"], "message_id": row["message_id"],
-        "status": row["status"], "attempts": row["attempts"], "next_attempt": row["next_attempt"],
+        "status": "held" if row["status"] == "superseded" else row["status"], "attempts": row["attempts"], "next_attempt": row["next_attempt"],
         "last_answer": row["last_answer"] or None, "hold": row["hold"] or None, "subject": row["subject"],
         "created_at": row["created_at"], "sent_at": row["sent_at"],
     }  # fmt: skip

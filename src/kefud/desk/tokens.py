@@ -1,4 +1,5 @@
-"""Keyed tokens that bind a mail to a ticket: in the Message-ID of every letter and in the reply address.
+"""Keyed tokens that bind a mail to a ticket: in the Message-ID of every letter, in the reply address and
+in the address it comes back to.
 
 HMAC-SHA256 cut to 80 bits, base32, compared in constant time; the newest key signs, older ones still verify (S01).
 """
@@ -16,6 +17,8 @@ TOKEN_BITS = 80
 _MESSAGE_ID = re.compile(r"<kefud\.t(0|[1-9]\d{0,14})\.([0-9a-z]{6,20})\.([a-z2-7]{16})@[^<>@\s]{1,255}>")
 _ANYWHERE = re.compile(r"kefud\.t\d{1,15}\.[0-9a-z]{6,20}\.[a-z2-7]{16}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
 _ADDRESS = re.compile(r"\+t(0|[1-9]\d{0,14})\.([a-z2-7]{16})@")
+_RETURN_ADDRESS = re.compile(r"\+r([1-9]\d{0,14})\.([a-z2-7]{16})@")
+_RETURN = "return address"  # no Message-ID has a nonce like this
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,18 @@ def reply_address(key: bytes, ticket: int, address: str) -> str:
     """``address`` with a keyed tag: kefu+t12.abcdefghijklmnop@example.com."""
     local, _, domain = address.rpartition("@")
     return f"{local}+t{ticket}.{mac(key, ticket, 'reply')}@{domain}"
+
+
+def return_address(key: bytes, letter: int, address: str) -> str:
+    """The envelope sender of one letter, where it comes back to (VERP): kefu+r34.abcdefghijklmnop@example.com."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+r{letter}.{mac(key, letter, _RETURN)}@{domain}"
+
+
+def returned(keys: Sequence[bytes], addresses: Iterable[str]) -> tuple[int, ...]:
+    """The letters whose return address is among ``addresses``: only their receivers' servers were told it (S04)."""
+    matches = [m for text in addresses if (m := _RETURN_ADDRESS.search(text))]
+    return tuple(dict.fromkeys(int(m[1]) for m in matches if _matches(keys, int(m[1]), _RETURN, m[2])))
 
 
 def verified(keys: Sequence[bytes], message_ids: Iterable[str], addresses: Iterable[str] = ()) -> tuple[Token, ...]:

@@ -99,10 +99,12 @@ _RECEIPT = re.compile(
 _TALK_ABOUT = re.compile(r"请|請|关闭|取消|关于|關於|为什么|怎么|投诉|不要|别|设置")
 
 
-def why_automatic(root: Part, headers: Headers, sender: str, subject: str, text: str = "") -> str:
+def why_automatic(
+    root: Part, headers: Headers, sender: str, subject: str, text: str = "", own: tuple[str, ...] = ()
+) -> str:
     """The strongest sign that no person sent this, in a short English word; "" where there is none.
 
-    ``text`` is what the writer says now, without what is quoted.
+    ``text`` is what the writer says now, without what is quoted. A list whose address is one of ``own`` is no sign.
     """
     asks = _AGAIN.match(subject.strip()) and _ASKS.search(text[:600])  # a person answers a machine's answer
     return (
@@ -110,8 +112,7 @@ def why_automatic(root: Part, headers: Headers, sender: str, subject: str, text:
         or _by_submission(headers)
         or _by_responder(headers)
         or ("null-return-path" if null_return_path(headers) else "")
-        or _by_precedence(headers)
-        or ("list" if any(name.startswith(_LISTS) for name in headers.names()) else "")
+        or ("" if own and _is_own_list(headers, own) else _by_list(headers))
         or ("daemon-sender" if is_daemon(sender, headers) else "")
         or ("out-of-office-subject" if is_away_subject(subject, bool(headers.raw("in-reply-to"))) and not asks else "")
         or _by_words(text)
@@ -170,6 +171,19 @@ def _by_responder(headers: Headers) -> str:
     if any(_word(raw) in ("autoresponder", "autoreply") for raw in headers.all("delivered-to")):
         return "autoresponder"
     return ""
+
+
+def _by_list(headers: Headers) -> str:
+    return _by_precedence(headers) or ("list" if any(name.startswith(_LISTS) for name in headers.names()) else "")
+
+
+def _is_own_list(headers: Headers, own: tuple[str, ...]) -> bool:
+    """Whether the mail came through a group that has one of our addresses (RFC 2369, RFC 2919)."""
+    post = headers.raw("list-post").decode("ascii", "replace").lower()
+    posts = {m[1] for m in re.finditer(r"<mailto:([^>?\s]{3,254})", post[:2000])}
+    name = re.search(r"<([^<>\s]{3,254})>\s*$", headers.raw("list-id").decode("ascii", "replace").lower()[-400:])
+    mine = {address.lower() for address in own}
+    return bool(posts & mine) or bool(name and name[1] in {address.replace("@", ".") for address in mine})
 
 
 def _by_precedence(headers: Headers) -> str:

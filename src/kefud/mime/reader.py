@@ -30,19 +30,25 @@ _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun j
 
 
 def read_mail(
-    raw: bytes, *, received_at: datetime, own_hosts: tuple[str, ...] = (), limits: Limits = DEFAULT_LIMITS
+    raw: bytes,
+    *,
+    received_at: datetime,
+    own_hosts: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Message:
     """Read one mail. Every byte string gives a message, or :class:`kefud.errors.Unreadable` with the reason.
 
     ``received_at`` is used where our own server's Received line gives no believable time. ``own_hosts`` names the
-    servers whose lines are believed; without it the topmost line is.
+    servers whose lines are believed; without it the topmost line is. ``own`` are our addresses: what comes through a list of
+    that address, as groups of mail services are, is a person's mail all the same.
     """
     if len(raw) > limits.message:
         raise Unreadable(f"the message has {len(raw)} bytes, more than the {limits.message} allowed")
     if not raw or raw.isspace():
         raise Unreadable("the message is empty")
     try:
-        return _Reading(bytes(raw), limits).message(received_at, own_hosts)
+        return _Reading(bytes(raw), limits).message(received_at, own_hosts, own)
     except Exception as error:  # the last resort: one mail never stops the line
         raise Unreadable(f"the message could not be read: {type(error).__name__}") from error
 
@@ -64,7 +70,7 @@ class _Reading:
         self.root = read_structure(raw, limits, self.remarks)
         self.headers = self.root.headers
 
-    def message(self, received_at: datetime, own_hosts: tuple[str, ...]) -> Message:
+    def message(self, received_at: datetime, own_hosts: tuple[str, ...], own: tuple[str, ...] = ()) -> Message:
         headers = self.headers
         sender, identity = read_sender(headers)
         subject = self._subject()
@@ -86,7 +92,7 @@ class _Reading:
             message_id=next(iter(_ids(headers, "message-id")), "") or _bare_id(headers),
             in_reply_to=_ids(headers, "in-reply-to"),
             references=_ids(headers, "references"),
-            automatic=why_automatic(self.root, headers, sender.email, subject, text) or ("delivery-report" if bounce else ""),
+            automatic=why_automatic(self.root, headers, sender.email, subject, text, own) or ("delivery-report" if bounce else ""),
             bounce=bounce,
             authentication=authentication_results(headers),
             attachments=attachments,

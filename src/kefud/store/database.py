@@ -15,13 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from kefud.errors import Busy, KefudError
 from kefud.turns import Turns
 
 __all__ = ["Connection", "Database"]
+
+
+_GIVES_UP = {
+    "connect_timeout": 10, "keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}  # fmt: skip
+"""A PostgreSQL behind a network that swallows everything is given up within a minute, not after the kernel's quarter of an hour."""
 
 
 class Database:
@@ -54,7 +61,10 @@ class Database:
 
     def _open(self) -> Engine:
         if not self.sqlite:
-            shared = create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json)
+            patience = {key: value for key, value in _GIVES_UP.items() if key not in make_url(self.url).query}
+            shared = create_engine(
+                self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=_json, connect_args=patience
+            )
             event.listen(shared, "begin", _begin_shared)
             return shared
         assert self.path is not None
