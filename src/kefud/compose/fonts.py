@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-try:
+if TYPE_CHECKING:
     import uharfbuzz as harfbuzz
-except ImportError:  # the extra "pdf" is not installed, or an older one: papers are printed with the whole faces
-    harfbuzz = None
 
 STYLES = ("Regular", "Bold")
 EDITION = 1
@@ -57,7 +56,9 @@ def cut_faces(directories: Sequence[str | Path], families: Sequence[Sequence[str
 
     None where nothing can be cut: no such font, no library for it, no room on the disk.
     """
-    if harfbuzz is None:
+    try:
+        import uharfbuzz as harfbuzz
+    except ImportError:  # the extra "pdf" is not installed, or an older one: papers are printed with the whole faces
         return None
     try:
         files = [path for d in directories for path in sorted(Path(d).rglob("*.[ot]t[cf]")) if path.is_file()]
@@ -70,6 +71,8 @@ def cut_faces(directories: Sequence[str | Path], families: Sequence[Sequence[str
 
 
 def _edition_of(files: Sequence[Path]) -> str:
+    import uharfbuzz as harfbuzz
+
     said = [(str(f), (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
     return hashlib.sha256(repr((EDITION, harfbuzz.version_string(), said)).encode()).hexdigest()[:16]
 
@@ -109,10 +112,14 @@ def _faces(files: Sequence[Path]) -> Iterator[tuple[str, str, tuple[Path, int]]]
 
 
 def _opened(path: Path, index: int) -> harfbuzz.Face:
+    import uharfbuzz as harfbuzz
+
     return harfbuzz.Face(harfbuzz.Blob.from_file_path(str(path)), index)
 
 
 def _cut(path: Path, index: int) -> bytes:
+    import uharfbuzz as harfbuzz
+
     wanted = harfbuzz.SubsetInput()
     wanted.unicode_set.update(_characters())
     wanted.flags = harfbuzz.SubsetFlags.NO_HINTING

@@ -15,16 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kefud.compose.fonts import covers, cut_faces
 from kefud.errors import KefudError, Problem
 
-try:
+if TYPE_CHECKING:
     import typst
-except ImportError:  # the extra "pdf" is not installed: letters still leave, papers wait
-    typst = None  # type: ignore[assignment]
 
 SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
 SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Serif CJK SC")
@@ -49,6 +48,15 @@ _PAGES = re.compile(rb"/Count (\d+)")
 _PACKAGE = re.compile(r"""["']\s*@""")
 
 
+@cache
+def _typst() -> Any:
+    """The library, loaded with the first paper: the daemon itself prints none. None where the extra "pdf" is not installed."""
+    try:
+        return import_module("typst")
+    except ImportError:
+        return None
+
+
 class PressFault(KefudError):
     """A form cannot be printed; the sentence says what to install or mend."""
 
@@ -69,7 +77,7 @@ class Press:
 
     def print(self, form: str, data: Mapping[str, Any]) -> bytes:
         """The PDF of ``form`` filled with ``data``. Raises PressFault."""
-        if typst is None:
+        if _typst() is None:  # letters still leave, papers wait
             raise PressFault("typst is not installed, no paper can be printed; run: pip install 'kefud[pdf]'")
         said = printable(data)
         plain = json.dumps(said, ensure_ascii=False)
@@ -90,7 +98,7 @@ class Press:
         filled: Any = {**known.sources, "data.json": json.dumps(said).encode("ascii")}
         try:
             pdf, warnings = types.compiler(form).compile_with_warnings(input=filled, format="pdf", timestamp=0, pdf_tags=False)
-        except typst.TypstError as error:
+        except _typst().TypstError as error:
             raise PressFault(f"form {form}: {_place(error)}{error.message}") from None
         for warning in warnings:
             if "font" in warning.message:
@@ -175,7 +183,7 @@ class _Types:
     """The faces of some directories, and a compiler for each form that is set with them."""
 
     def __init__(self, directories: Sequence[str | Path]) -> None:
-        self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(d) for d in directories])
+        self._fonts = _typst().Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(d) for d in directories])
         known = set(self._fonts.families())
         self.families = {
             "serif": ",".join(f for f in SERIF if f in known),
@@ -186,7 +194,7 @@ class _Types:
     def compiler(self, form: str) -> typst.Compiler:
         if form not in self._compilers:
             nowhere = _nowhere()
-            self._compilers[form] = typst.Compiler(
+            self._compilers[form] = _typst().Compiler(
                 root=nowhere, font_paths=self._fonts, sys_inputs=self.families, package_path=nowhere, package_cache_path=nowhere
             )
         return self._compilers[form]
