@@ -19,7 +19,8 @@ from line.office import MONDAY, mail
 from torture.crash import with_attachment
 
 from kefud.cli import kefud as command
-from kefud.privacy import Person, for_the_eyes_of, spelled
+from kefud.desk.ticket import chinese
+from kefud.privacy import REGISTER, Person, for_the_eyes_of, spelled, visible
 from kefud.store import personal
 
 PHONE, EMAIL, NAME = "13912345671", "lihua.zhang@mail.example.com", "张丽华"
@@ -273,6 +274,23 @@ def test_daemon_code_never_sleeps_and_asks_no_clock_in_rules() -> None:
         if re.search(r"\btime\.sleep\(|from time import .*\bsleep\b", f.read_text("utf-8"))
     ]
     assert [f for f in asleep if "/demo/" not in f and "skeletons" not in f] == []
+
+
+def test_the_assessment_names_every_field_and_every_receiver(tmp_path: Path) -> None:
+    """P1, P8: the register is what erasure sweeps, and what a receiver sees is tried out."""
+    swept = {f"{t.__tablename__}.{c}" for t, names in personal.SWEPT.items() for c in names}  # type: ignore[attr-defined]
+    columns = {x.column for x in REGISTER}
+    assert columns == swept | {"ticket.house", "blob.data"} and all(x.name and x.purpose for x in REGISTER)
+    assert visible("masked") == [x for x in visible("party") if x not in ("姓名", "电话")] and "邮箱" not in visible("party")
+    with station(tmp_path) as office:
+        ran = CliRunner().invoke(command, ["-c", str(office.path), "privacy", "assessment"])
+        site = office.office.site
+    assert ran.exit_code == 0, ran.output
+    for column in columns:
+        assert f"`{column}`" in ran.output
+    for name in [x.name or chinese(x.id) for x in (*site.parties, *site.roles)]:
+        assert f"| {name} |" in ran.output
+    assert "结案后1095天" in ran.output and "结案后180天" in ran.output
 
 
 def test_every_column_that_may_hold_words_about_people_is_searched_by_erasure() -> None:

@@ -15,11 +15,14 @@ import click
 from kefud import log
 from kefud.cli.common import as_json, cut, local, office, show, table
 from kefud.cli.ticket import instant
+from kefud.config import Site, loopback
+from kefud.desk.discretion import contact_shown
 from kefud.desk.phones import mask_phone
-from kefud.desk.ticket import chinese
+from kefud.desk.ticket import Ticket, chinese
 from kefud.desk.view import ticket_json
 from kefud.errors import Usage
-from kefud.privacy import Person, for_the_eyes_of
+from kefud.privacy import Person, Receiver, for_the_eyes_of
+from kefud.privacy import assessment as paper
 from kefud.store import personal
 from kefud.wiring import Office
 
@@ -172,6 +175,38 @@ def impact(ctx: click.Context, since: str, until: str, plain: bool, as_json: boo
         [[r["ticket"], r["name"], r["phone"], r["email"], " ".join(r["fields"]), " ".join(r["recipients"])] for r in rows],
         heads,
     )
+
+
+@privacy.command()
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write it there instead of printing it.")
+@click.pass_context
+def assessment(ctx: click.Context, output: str | None) -> None:
+    """The impact assessment (PIPL Art. 55, 56) in Chinese: what is held, what for, how long, and who sees which of it."""
+    with office(ctx) as found:
+        site, rules = found.site, found.loaded.config.retention
+        days = {"originals": rules.originals_days, "personal": rules.personal_days}
+        settings = [x.settings for x in site.channels if x.enabled] + [x.settings for x in site.transports if x.enabled]
+        hosts = sorted({host for x in settings if (host := str(x.get("host") or "")) and not loopback(host)})
+        at = found.clock().astimezone(site.calendar.zone)
+        text = paper(site.name, _receivers(site), hosts, days, at)
+    if output:
+        Path(output).write_text(text, "utf-8")
+    else:
+        click.echo(text)
+
+
+_KINDS = {"department": "部门", "leadership": "领导", "other": "其他单位"}
+
+
+def _receivers(site: Site) -> list[Receiver]:
+    """Whoever gets letters, each with the profile of an ordinary matter and, where that differs, of an emergency."""
+    found = [Receiver("来件人本人", "业主", "owner")]
+    for party in site.parties:
+        usual, urgent = (contact_shown(t, party.kind, party.show_contact) for t in (Ticket(), Ticket(urgency="emergency")))
+        found.append(Receiver(party.name or chinese(party.id), _KINDS.get(party.kind) or chinese(party.kind), "party" if usual else "masked"))
+        if urgent and not usual:
+            found.append(Receiver(party.name or chinese(party.id), "紧急件、户内维修", "party"))
+    return found + [Receiver(role.name or chinese(role.id), "岗位", "full") for role in site.roles]
 
 
 @privacy.command()
