@@ -6,6 +6,8 @@ Each class here is one stage of the line; its `step` does one piece of work and 
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -23,6 +25,36 @@ from kefud.store.database import Database
 READ_BATCH = 25
 LEASE = timedelta(minutes=10)
 MOST_ATTEMPTS = 3
+
+
+class Backlog:
+    """Whether a backlog is being taken in just now: it is made durable first, for that takes seconds, and read afterwards.
+
+    ``longest`` seconds are the most that reading waits; a source that has brought nothing for ``pause`` seconds holds up nobody.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, longest: float = 20.0, pause: float = 1.0) -> None:
+        self._monotonic = monotonic
+        self._longest = longest
+        self._pause = pause
+        self._taken: dict[str, tuple[float, float, int]] = {}
+
+    def took(self, channel: str, count: int) -> None:
+        """A channel has brought so many, and may bring more."""
+        now = self._monotonic()
+        first, _, before = self._taken.get(channel, (now, now, 0))
+        self._taken[channel] = (first, now, before + count)
+
+    def ended(self, channel: str) -> bool:
+        """A channel has brought all it has. True if that was a backlog."""
+        return self._taken.pop(channel, (0.0, 0.0, 0))[2] > READ_BATCH
+
+    def goes_on(self) -> bool:
+        now = self._monotonic()
+        return any(
+            count > READ_BATCH and now - first < self._longest and now - last < self._pause
+            for first, last, count in list(self._taken.values())
+        )
 
 
 class Lane(Protocol):
@@ -51,6 +83,7 @@ class Receiver:
         wake: Callable[[], None],
         jitter: Callable[[], float] = random.random,
         mine: Callable[[], bool] = lambda: True,
+        backlog: Backlog | None = None,
     ) -> None:
         self.name = f"channel {channel}"
         self.channel = channel
@@ -63,6 +96,7 @@ class Receiver:
         self._wake = wake
         self._jitter = jitter
         self._mine = mine
+        self._backlog = backlog or Backlog()
         self._failures = 0
 
     @property
@@ -79,6 +113,9 @@ class Receiver:
             if not getattr(error, "stopped", False):
                 self._failed(error)
             return False
+        finally:
+            if self._backlog.ended(self.channel):
+                self._wake()
         self._failures = 0
         with self._db.write() as tx:
             settings.keep_note(tx, self.channel, "last success", self._clock().isoformat(), self._clock())
@@ -158,6 +195,7 @@ class Receiver:
         except (OSError, KefudError) as error:
             log.error("store-refuses", channel=self.channel, reason=error)
             return False
+        self._backlog.took(self.channel, len(batch))
         self._wake()
         return True
 
@@ -189,6 +227,8 @@ class ReadingDesk:
         owner: str,
         wake: Callable[[], None],
         batch: int = READ_BATCH,
+        backlog: Backlog | None = None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self.name = name
         self._channels = channels
@@ -200,12 +240,17 @@ class ReadingDesk:
         self._owner = owner
         self._wake = wake
         self._batch = batch
+        self._backlog = backlog or Backlog()
+        self._pause = pause or threading.Event().wait
         self._helper = ThreadPoolExecutor(1, f"{name} ahead")
         self._ahead: Future[_Batch | None] | None = None
         self._owed: list[int] = []
 
     def step(self) -> bool:
         """Claim a batch, read it, file it. True if there was one. While a full one is filed the next is read."""
+        if self._backlog.goes_on():
+            self._pause(0.1)
+            return True
         ahead, self._ahead = self._ahead, None
         batch = ahead.result() if ahead else None
         batch = batch or self._next()

@@ -30,7 +30,7 @@ from kefud.desk.dispatch import Dispatch
 from kefud.desk.message import Address, Message
 from kefud.desk.ticket import Ticket
 from kefud.errors import Busy, ConfigError, KefudError, NotAllowed, NotStarted, Problem
-from kefud.intake import ReadingDesk, Receiver
+from kefud.intake import Backlog, ReadingDesk, Receiver
 from kefud.journal import Journal
 from kefud.observation import Telling
 from kefud.outbox import Outbox
@@ -178,6 +178,7 @@ class Office:
         self._casework: Casework | None = None
         self._leases: dict[str, tuple[float, bool]] = {}
         self._patient = patience or Patience()
+        self._backlog = Backlog()
         self._closing = threading.Event()
         self._looking: threading.Thread | None = None
         self._once: tuple[list[Receiver], list[Stage]] | None = None
@@ -352,7 +353,7 @@ class Office:
     def _receiver(self, channel: ChannelConfig, lane: _Lane, wake: Callable[[], None]) -> Receiver:
         return Receiver(
             channel.id, lane, self.db, self.spool, clock=self.clock, period=channel.period, retry=seconds(channel.retry),
-            wake=wake, mine=lambda: self.holds(f"channel.{channel.id}"),
+            wake=wake, mine=lambda: self.holds(f"channel.{channel.id}"), backlog=self._backlog,
         )  # fmt: skip
 
     def desks(self, wake: Callable[[], None]) -> list[ReadingDesk]:
@@ -375,7 +376,7 @@ class Office:
     ) -> ReadingDesk:
         return ReadingDesk(
             name, [c.id for c in channels], reader, self.casework, self.db, self.spool, clock=self.clock, owner=self.owner,
-            wake=wake, batch=batch,
+            wake=wake, batch=batch, backlog=self._backlog,
         )  # fmt: skip
 
     def outboxes(self, wake: Callable[[], None], stopping: Callable[[], bool]) -> list[Outbox]:
