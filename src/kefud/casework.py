@@ -614,8 +614,14 @@ class Casework:
         except Exception:
             if len(wave) == 1:
                 raise
-        for letter in wave:
-            self._tell_wave([letter], now)
+        failed: Exception | None = None
+        for letter in wave:  # whatever is wrong with one must not hold up the others
+            try:
+                self._tell_wave([letter], now)
+            except Exception as error:
+                failed = error
+        if failed:
+            raise failed
 
     def _siblings(self, ticket: Ticket) -> list[Ticket]:
         """The other tickets of the message that ``ticket`` came from: one acknowledgement was for them all."""
