@@ -87,13 +87,21 @@ def _make(files: Sequence[Path], families: Sequence[Sequence[str]], target: Path
             family = next((f for f in wanted if any((f, style) in faces for style in STYLES)), "")
             for style in STYLES:
                 if place := faces.get((family, style)):
-                    (half / f"{family}-{style}.otf".replace(" ", "")).write_bytes(_cut(*place))
+                    _keep(half / f"{family}-{style}.otf".replace(" ", ""), _cut(*place))
         half.chmod(0o750)
         _clear(target.parent)
         with suppress(FileExistsError):  # another process was faster
             os.rename(half, target)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Written through to the disk: what has its name after a power cut is a whole font."""
+    with file.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _clear(directory: Path) -> None:

@@ -91,7 +91,7 @@ class Press:
 
     def rest(self) -> None:
         """Let go of the whole faces, where a paper with a rare character needed them: 46 MB."""
-        if self._few:
+        if self._whole is not None and self._few:
             self._whole = None
 
     def _compiled(self, form: str, known: _Form, types: _Types, said: Mapping[str, Any]) -> bytes:
