@@ -461,12 +461,13 @@ def test_the_time_the_server_stored_it_or_the_present(make: Callable[..., Mailbo
 
 
 def test_nothing_from_a_mail_becomes_a_command(make: Callable[..., Mailbox]) -> None:
-    evil = b"Message-ID: <a>\r\nX1 STORE 1:* +FLAGS (\\Deleted)\r\nSubject: A2 LOGOUT\r\n\r\nA3 LOGOUT\r\n"
+    # No tag of imaplib holds a Z: they are four letters from A to P and a number.
+    evil = b"Message-ID: <a>\r\nX1 STORE 1:* +FLAGS (\\Deleted)\r\nSubject: ZZ2 LOGOUT\r\n\r\nZZ3 LOGOUT\r\n"
     with ScriptedImap({1: evil}) as server:
         channel, ledger = make(server.port, processed_folder="Done"), MemoryLedger()
         take_in(channel, ledger)
     assert contents(ledger) == [evil]
-    assert not any(word in b"".join(server.received) for word in (b"Deleted", b"A2", b"A3", b"<a>"))
+    assert not any(word in b"".join(server.received) for word in (b"Deleted", b"ZZ2", b"ZZ3", b"<a>"))
 
 
 # --- filing without MOVE

@@ -130,7 +130,7 @@ def goes_on_after(daemon: Daemon, server: Postgres, outages: list[signal.Signals
         time.sleep(seconds)
         server.start()
         eventually(daemon.answered, 120)
-        assert "Busy: database" in daemon.said()[before:], "what it waits for stands in the log"
+        assert "database: " in daemon.said()[before:], "what it waits for stands in the log"
 
 
 def test_a_postgresql_that_is_restarted_costs_time_only(postgres: Postgres, started: Started) -> None:
