@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from kefud.wiring import PRELOAD
+from kefud.preload import PRELOAD
 from kefud.workers import Nursery
 
 

@@ -41,6 +41,7 @@ class Mailbox:
     """A Channel. One thread uses it; constructing it does no I/O."""
 
     medium = "mail"
+    fetches_ahead = True
 
     def __init__(self, id: str, settings: Settings, site: Site, tokens: Tokens | None = None) -> None:
         self.id = id

@@ -6,10 +6,11 @@ Each factory here is named by `wiring` and called in the child; plugin code is i
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -161,24 +162,57 @@ def reading_room(site: Site, channels: Sequence[Found], rules: Sequence[Found]) 
 
 
 class _Ledger:
-    """The channel's view of the store: asks the daemon."""
+    """The channel's view of the store: asks the daemon. One batch at most is under way, and whatever is asked waits for it."""
 
     def __init__(self, asker: Asker, channel: str) -> None:
         self._asker = asker
         self._channel = channel
+        self._under_way: list[str] = []
+        self._safe: list[str] = []
+        self._heard: tuple[datetime, float] | None = None
 
     def known(self, refs: Sequence[str]) -> set[str]:
-        found: set[str] = self._asker.ask("known", list(refs))
+        found: set[str] = self._ask("known", list(refs))
         return found
 
     def remember(self, key: str, value: str) -> None:
-        self._asker.ask("remember", key, value)
+        self._ask("remember", key, value)
 
     def recall(self, key: str) -> str:
-        return str(self._asker.ask("recall", key))
+        return str(self._ask("recall", key))
 
     def report(self, problem: str) -> None:
-        self._asker.ask("report", problem)
+        self._ask("report", problem)
+
+    def now(self) -> datetime:
+        """The daemon's time. While a batch is under way: what it was, and what has passed since."""
+        if self._under_way and self._heard:
+            told, then = self._heard
+            return told + timedelta(seconds=time.monotonic() - then)
+        now: datetime = self._ask("now")
+        self._heard = now, time.monotonic()
+        return now
+
+    def take(self, batch: Sequence[Arrival]) -> None:
+        """Give a batch to the daemon, without waiting until it is durable."""
+        self._asker.post("take", list(batch))
+        self._under_way = [a.ref for a in batch]
+
+    def taken(self) -> list[str]:
+        """What has become durable since this was last asked. Waits for the batch under way; raises where the store refuses it."""
+        self._hear()
+        safe, self._safe = self._safe, []
+        return safe
+
+    def _ask(self, what: str, *args: Any) -> Any:
+        self._hear()
+        return self._asker.ask(what, *args)
+
+    def _hear(self) -> None:
+        refs, self._under_way = self._under_way, []
+        if refs and not self._asker.answer():
+            raise KefudError("the store did not take the batch; nothing was acknowledged")
+        self._safe += refs
 
 
 class ChannelLane:
@@ -189,19 +223,31 @@ class ChannelLane:
 
     @asks
     def fetch(self, asker: Asker) -> int:
-        """Bring in all that is new; every batch is committed by the daemon before its source is told. Returns the count."""
-        count = 0
-        for batch in self.channel.fetch(_Ledger(asker, self.channel.id), lambda: asker.ask("now")):
-            doing(f"channel {self.channel.id}")
-            if not batch:
-                continue
-            reached("fetched")
-            if not asker.ask("take", list(batch)):
-                raise KefudError("the store did not take the batch; nothing was acknowledged")
-            self.channel.acknowledge([a.ref for a in batch])
-            reached("arrival.acknowledged")
-            count += len(batch)
+        """Bring in all that is new; every batch is committed by the daemon before its source is told. Returns the count.
+
+        A channel that says it ``fetches_ahead`` fetches its next batch while one is being committed.
+        """
+        count, ledger, ahead = 0, _Ledger(asker, self.channel.id), getattr(self.channel, "fetches_ahead", False)
+        try:
+            for batch in self.channel.fetch(ledger, ledger.now):
+                doing(f"channel {self.channel.id}")
+                if not batch:
+                    continue
+                reached("fetched")
+                self._acknowledge(ledger.taken())
+                ledger.take(batch)
+                count += len(batch)
+                if not ahead:
+                    self._acknowledge(ledger.taken())
+        finally:
+            safe = ledger.taken()
+        self._acknowledge(safe)
         return count
+
+    def _acknowledge(self, refs: Sequence[str]) -> None:
+        if refs:
+            self.channel.acknowledge(refs)
+            reached("arrival.acknowledged")
 
     def wait(self, seconds: float) -> bool:
         return self.channel.wait(seconds)

@@ -35,13 +35,13 @@ from kefud.journal import Journal
 from kefud.observation import Telling
 from kefud.outbox import Outbox
 from kefud.periodic import Periodic, Post, Reporter, Signing, Surveying, settings_of
+from kefud.preload import PRELOAD
 from kefud.shipped import shipped
 from kefud.store import arrivals, blobs, letters, schema, settings, tickets
 from kefud.store.database import Connection, Database
 from kefud.supervision import Breaker, Judge, Reader
 from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap
 
-PRELOAD = ("kefud.hosts", "kefud.mime", "email.mime.text", "imapclient", "smtplib", "ssl", "json", "csv", "typst")
 FETCH_SECONDS = 900.0
 SEND_SECONDS = 900.0
 LEASE_SECONDS = 40.0

@@ -24,7 +24,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from kefud.errors import KefudError, NotStarted
 from kefud.turns import Turns
@@ -54,14 +54,47 @@ class Failed(KefudError):
         self.trace = trace
 
 
+class _Process(Protocol):
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+class _Forked:
+    """The child that a fork left us."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        return os.waitpid(self._pid, 0)[1]
+
+
 class Nursery:
     """Forks children from one warm process. Thread-safe."""
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
         self._preload = tuple(preload)
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
         self._control: socket.socket | None = None
+
+    @classmethod
+    def forked(cls, preload: Sequence[str]) -> Nursery:
+        """A nursery that shares its memory with this process, which imports ``preload`` for it.
+
+        For a process that has just begun: it must have no secret, no thread and no file that children may not have. One that
+        dies is replaced as any other. Raises NotStarted where the machine gives no process for now.
+        """
+        made = cls(preload)
+        try:
+            made._fork()
+        except OSError as error:
+            raise NotStarted(f"no nursery can be forked: {error.strerror}") from None
+        return made
 
     def fork(self, spec: dict[str, Any], fds: Sequence[int]) -> int:
         """Start a child for ``spec``; returns its process id. A nursery that died is replaced.
@@ -121,6 +154,21 @@ class Nursery:
         answer = _exactly(control, 8)
         return int.from_bytes(answer, "big", signed=True)
 
+    def _fork(self) -> None:
+        one_heap()
+        _import(self._preload)
+        _share()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                raise
+            if not pid:
+                _become_nursery(theirs.detach())
+        self._process, self._control = _Forked(pid), ours
+
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -146,6 +194,32 @@ class Nursery:
         self._control = self._process = None
 
 
+def _become_nursery(fd: int) -> NoReturn:
+    """In the fork: what its parent had open or would do at its end is not for us."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+        os.dup2(2, 1)  # what plugins print is no output of ours
+        os.closerange(3, fd)
+        os.closerange(fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        nurse(fd, ())
+    finally:
+        os._exit(1)
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            print(f"nursery: {name}: {error}", file=sys.stderr)
+
+
+def _share() -> None:
+    """What was imported so far is never looked through again by the collector: its pages stay shared."""
+    gc.collect()
+    gc.freeze()
+
+
 _NURSERY = "import sys; from kefud.workers import nurse; nurse(int(sys.argv[1]), sys.argv[2:])"
 
 
@@ -156,14 +230,8 @@ def nurse(fd: int, preload: Sequence[str]) -> None:
     """
     one_heap()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in preload:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            print(f"nursery: {name}: {error}", file=sys.stderr)
-    # What was imported so far is never looked through again by a child's collector: its pages stay shared.
-    gc.collect()
-    gc.freeze()
+    _import(preload)
+    _share()
     children: set[int] = set()
     try:
         _nurse(socket.socket(fileno=fd), children)

@@ -23,7 +23,7 @@ from kefud.errors import NotStarted
 from kefud.intake import ReadingDesk
 from kefud.journal import Journal
 from kefud.outbox import Outbox
-from kefud.wiring import PRELOAD
+from kefud.preload import PRELOAD
 from kefud.workers import Nursery, Worker
 
 RUDE = "西门保安态度恶劣,骂人,我要投诉,请给我一个说法。"

@@ -1,0 +1,122 @@
+"""A channel that fetches ahead: its source is told of a batch only when that is durable, and one batch at most is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kefud.api import Arrival, Ledger
+from kefud.errors import KefudError
+from kefud.hosts import ChannelLane
+
+NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
+
+
+class Source:
+    """Brings batches of one arrival each, and notes what happens in which order."""
+
+    id = "source"
+    medium = "mail"
+
+    def __init__(self, batches: int, *, ahead: bool, breaks: bool = False) -> None:
+        self.fetches_ahead = ahead
+        self.did: list[str] = []
+        self._batches = batches
+        self._breaks = breaks
+
+    def fetch(self, ledger: Ledger, now: Callable[[], datetime]) -> Iterator[Sequence[Arrival]]:
+        for number in range(1, self._batches + 1):
+            self.did.append(f"fetched {number}")
+            yield [Arrival(str(number), now(), b"x", self.medium)]
+        if self._breaks:
+            raise KefudError("the line is cut")
+        ledger.remember("all", "there")
+        self.did.append("remembered")
+
+    def acknowledge(self, refs: Sequence[str]) -> None:
+        self.did.append(f"acknowledged {' '.join(refs)}")
+
+
+class Desk:
+    """The daemon's end: answers questions in their order, and takes batches until it refuses one."""
+
+    def __init__(self, refuses: str = "") -> None:
+        self.asked: list[str] = []
+        self._refuses = refuses
+        self._answers: list[Any] = []
+
+    def post(self, name: str, *args: Any) -> None:
+        self.asked.append(name if name != "take" else f"take {args[0][0].ref}")
+        self._answers.append({"now": NOW, "take": name != "take" or args[0][0].ref != self._refuses}.get(name, True))
+
+    def answer(self) -> Any:
+        return self._answers.pop(0)
+
+    def ask(self, name: str, *args: Any) -> Any:
+        assert not self._answers, "an answer that nobody took would be mistaken for this one"
+        self.post(name, *args)
+        return self.answer()
+
+    @property
+    def silent(self) -> bool:
+        return not self._answers
+
+
+def run(source: Source, desk: Desk) -> int:
+    return ChannelLane(source).fetch(desk)  # type: ignore[arg-type]
+
+
+def test_the_next_batch_is_fetched_while_one_is_made_durable() -> None:
+    source, desk = Source(3, ahead=True), Desk()
+    assert run(source, desk) == 3
+    assert source.did == [
+        "fetched 1", "fetched 2", "acknowledged 1", "fetched 3", "acknowledged 2", "remembered", "acknowledged 3",
+    ]  # fmt: skip
+    assert desk.silent and [x for x in desk.asked if x.startswith("take")] == ["take 1", "take 2", "take 3"]
+
+
+def test_others_are_acknowledged_before_they_fetch_again() -> None:
+    source = Source(2, ahead=False)
+    assert run(source, Desk()) == 2
+    assert source.did == ["fetched 1", "acknowledged 1", "fetched 2", "acknowledged 2", "remembered"]
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_what_the_store_refuses_is_never_acknowledged(ahead: bool) -> None:
+    source, desk = Source(3, ahead=ahead), Desk(refuses="2")
+    with pytest.raises(KefudError, match="did not take the batch"):
+        run(source, desk)
+    assert [x for x in source.did if x.startswith("acknowledged")] == ["acknowledged 1"]
+    assert desk.silent and "take 3" not in desk.asked
+
+
+def test_nothing_is_noted_behind_a_batch_that_was_refused() -> None:
+    """The note would say that all is there."""
+    source, desk = Source(1, ahead=True), Desk(refuses="1")
+    with pytest.raises(KefudError, match="did not take the batch"):
+        run(source, desk)
+    assert "remember" not in desk.asked
+
+
+def test_a_source_that_breaks_leaves_no_answer_behind() -> None:
+    """It is told of the last batch at the next look."""
+    source, desk = Source(2, ahead=True, breaks=True), Desk()
+    with pytest.raises(KefudError, match="the line is cut"):
+        run(source, desk)
+    assert desk.silent and source.did[-1] == "acknowledged 1"
+
+
+def test_the_time_goes_on_while_a_batch_is_under_way() -> None:
+    moments: list[datetime] = []
+
+    class Watching(Source):
+        def fetch(self, ledger: Ledger, now: Callable[[], datetime]) -> Iterator[Sequence[Arrival]]:
+            for batch in super().fetch(ledger, now):
+                yield batch
+                moments.append(now())
+
+    run(Watching(2, ahead=True), Desk())
+    assert NOW < moments[0] <= moments[1]
