@@ -29,6 +29,7 @@ from kefud.api import (
     Site,
     Split,
     Ticket,
+    Write,
     find_houses,
     find_when,
     fold,
@@ -186,6 +187,10 @@ class Sorting:
             return
         said, _ = _words(occasion.message)
         found = self._examine(bare_subject(occasion.message.subject), said[: self.most])
+        author = occasion.author
+        if not (occasion.merged or call or author.keyed or author.believed):
+            yield from self._unproven(ticket, occasion, found)
+            return
         effects = ["customer_chased"] if "chase" in found.marks else []
         if found.insults:
             effects.append("calm_template")
@@ -210,6 +215,15 @@ class Sorting:
                 rule="S0-4.2.1",
                 why="后续来信使事项更紧急或更重要",
             )
+
+
+    def _unproven(self, ticket: Ticket, occasion: Heard, found: Meaning) -> Iterator[Decision]:
+        """Who only names a number and a sender changes nothing (S02); a danger is told to those who can ask back at once."""
+        if not found.plans or ticket.urgency == "emergency" or not ticket.is_open:
+            return
+        text = f"来信称发生紧急情况,来信人身份未经证实,请立即电话核实:{occasion.message.text[:500]}"
+        for to in ("handler", "duty_officer"):
+            yield Write(to, "reports/alert", {"text": text}, key=f"unproven:{to}:{ticket.round}", rule="S1-5.4.2", why="先核实,后处置")
 
 
 class _Sheet:

@@ -28,6 +28,7 @@ from kefud.api import (
     Site,
     Split,
     Ticket,
+    Write,
 )  # fmt: skip
 from kefud.testing import rule_contract
 from kefud.testing import site as site_of
@@ -255,11 +256,14 @@ def test_a_forwarded_mail_belongs_to_its_writer(rule: Sorting) -> None:
 
 
 def test_a_further_message_tells_of_chasing_and_danger(rule: Sorting) -> None:
-    heard = Heard(AT, mail("怎么还没处理?现在水已经流到插座里了,一直在冒火花!"), Author("requester"))
+    told = mail("怎么还没处理?现在水已经流到插座里了,一直在冒火花!")
     ticket = Ticket(number="KF20250311-0001", status="assigned", kind="repair", category="house_quality")
-    decisions = list(rule.judge(ticket, heard))
-    assert {"customer_chased", "emergency_plan:water_leak"} <= effects(decisions)
-    assert classed(decisions).urgency == "emergency" and classed(decisions).important
+    for author in (Author("requester", keyed=True), Author("requester", believed=True)):
+        decisions = list(rule.judge(ticket, Heard(AT, told, author)))
+        assert {"customer_chased", "emergency_plan:water_leak"} <= effects(decisions)
+        assert classed(decisions).urgency == "emergency" and classed(decisions).important
+    unproven = list(rule.judge(ticket, Heard(AT, told, Author("requester"))))
+    assert [(type(x), getattr(x, "to", "")) for x in unproven] == [(Write, "handler"), (Write, "duty_officer")]
 
 
 def test_the_complaint_mailbox_makes_a_complaint_of_the_unclear(site: Site) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Task, Ticket, chinese
 from kefud.desk.triage import Outcome, deliberate
-from kefud.errors import Busy, NotAllowed, Usage
+from kefud.errors import NotAllowed, Stale, Usage
 from kefud.failpoints import reached
 from kefud.store import arrivals, letters, numbers, settings, tickets
 from kefud.store.database import Connection, Database
@@ -55,10 +55,6 @@ class _Case:
     sorted: Sorted | None = None
     disposition: str = "new"
     opinions: tuple[Any, ...] = ()
-
-
-class Stale(Busy):
-    """The ticket was changed by someone else in the meantime: look again."""
 
 
 class Casework:
@@ -144,10 +140,7 @@ class Casework:
     ) -> None:
         outcomes = self.judges.judge([(c.ticket, c.occasion, c.given) for c in cases]) if cases else []
         reached("judged")
-        merged = [i for i, o in enumerate(outcomes) if _first(o, d.Merge)]
-        final = list(zip(cases, outcomes, strict=True))
-        for i in merged:
-            final[i] = self._merge(*final[i], now)
+        final = [self._merge(*x, now) if _first(x[1], d.Merge) else x for x in _together(zip(cases, outcomes, strict=True))]
         transcripts, self._transcripts = self._transcripts, []
         bounced, self._bounced = self._bounced, []
         with self.db.write() as tx:
@@ -374,21 +367,27 @@ class Casework:
             return flood
         cases = []
         claims = self._claims(tx, reading.message)
-        term = self.site.term("duplicate_window")
-        window = timedelta(days=term.amount) if term.in_days else term.length
         for part, matter in enumerate(reading.matters, 1):
             ticket = self._draft(reading, matter)
-            since = matter.message.received_at - window - timedelta(days=1)
-            r = ticket.requester
-            occasion = Opened(
-                now, matter.message, reading.channel,
-                related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since - WAITED),
-                similar=self._similar_to(tx, ticket.category, since),
+            occasion = replace(
+                self._opened(tx, ticket, matter.message, reading.channel, now),
                 part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
             )  # fmt: skip
             given = (*(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge))), *claims)
             cases.append(_Case(reading, ticket, occasion, given, matter, opinions=matter.opinions))
         return cases
+
+    def _opened(self, tx: Connection, ticket: Ticket, message: Message, channel: str, now: datetime) -> Opened:
+        """A ticket-to-be beside those of the same household and those of the same kind."""
+        term = self.site.term("duplicate_window")
+        window = timedelta(days=term.amount) if term.in_days else term.length
+        since = message.received_at - window - timedelta(days=1)
+        r = ticket.requester
+        return Opened(
+            now, message, channel,
+            related=tickets.of_household(tx, house=ticket.house, phone=r.phone, email=r.email, since=since - WAITED),
+            similar=self._similar_to(tx, ticket.category, since),
+        )  # fmt: skip
 
     def _claims(self, tx: Connection, message: Message) -> tuple[d.Decision, ...]:
         """Tickets that a mail names without belonging to them: a person sees the claim, the sender learns nothing (S01)."""
@@ -674,27 +673,40 @@ class Casework:
         return made
 
     def enter(self, arrival: int, message: Message, given: Sequence[d.Decision]) -> Ticket:
-        """A matter entered by staff at the counter, kept as ``arrival``; what they know goes before what the rules read."""
+        """A matter entered by staff at the counter, kept as ``arrival``; what they know goes before what the rules read.
+
+        The same matter again goes to the open ticket, as from any other channel (S0-3.2).
+        """
         with self._turn:
             draft = Ticket(text=message.text, subject=message.subject, medium=message.medium, started_at=message.received_at)
-            return self._open(arrival, message, draft.changed(channel="counter"), given, self.clock())
+            return self._open(arrival, message, draft.changed(channel="counter"), given, self.clock(), again=True)
 
     def _open(
-        self, arrival: int, message: Message, draft: Ticket, given: Sequence[d.Decision], now: datetime
+        self, arrival: int, message: Message, draft: Ticket, given: Sequence[d.Decision], now: datetime, again: bool = False
     ) -> Ticket:
-        """A new ticket for words of an arrival that is filed already."""
+        """A new ticket for words of an arrival that is filed already; ``again``: or the open one of the same matter."""
         self._token_keys()
         channel = draft.channel
         sorted_out = self.judges.judge([(draft, Arrived(now, message, channel), ())])[0]
         locked = [d.Lock(_stated(x)) for x in given if isinstance(x, d.Classify) and _stated(x)]
-        opened = Opened(now, message, channel, may_answer=bool(message.sender.email) and message.medium == "mail")
+        opened = Opened(now, message, channel)
+        if again:
+            known = deliberate(sorted_out.ticket, opened, (), given=given).ticket
+            self._similar = {}
+            with self.db.read() as tx:
+                opened = self._opened(tx, known, message, channel, now)
+        opened = replace(opened, may_answer=bool(message.sender.email) and message.medium == "mail")
         outcome = self.judges.judge([(sorted_out.ticket, opened, (*given, *locked))])[0]
-        reading = Reading(arrival, channel, message)
+        matter = Sorted(sorted_out.ticket, message, (), ())
+        reading = Reading(arrival, channel, message, authenticated=True)  # our own people know whom they speak to
+        case = _Case(reading, sorted_out.ticket, opened, sorted=matter, opinions=sorted_out.opinions)
+        if _first(outcome, d.Merge):
+            case, outcome = self._merge(case, outcome, now)
         with self.db.write() as tx:
             ledger = Ledger(tx, now)
-            made = self._save(ledger, _Case(reading, sorted_out.ticket, opened, opinions=sorted_out.opinions), outcome, now)
+            made = self._save(ledger, case, outcome, now)
             ledger.link(arrival, made.id)
-            arrivals.settle(tx, arrival, "filed", disposition="new", reason="")
+            arrivals.settle(tx, arrival, "filed", disposition=case.disposition, reason="")
             ledger.flush()
         with self.db.read() as tx:
             return tickets.load(tx, [made.id])[made.id]
@@ -823,6 +835,25 @@ def _fate(letter: Mapping[str, Any], now: datetime) -> Occasion:
 
 def _is_acknowledgement(what: Occasion) -> bool:
     return isinstance(what, Delivered) and bool(what.meets) and what.to == "requester"
+
+
+def _together(decided: Iterable[tuple[_Case, Outcome]]) -> list[tuple[_Case, Outcome]]:
+    """Matters of one arrival that belong to the same open ticket go there as one message, for it is changed only once."""
+    found: dict[tuple[int, int | str], tuple[_Case, Outcome]] = {}
+    for index, (case, outcome) in enumerate(decided):
+        merge = _first(outcome, d.Merge)
+        place = (case.reading.id, merge.target if merge else index)
+        found[place] = _joined(*found[place], case, outcome) if place in found else (case, outcome)
+    return list(found.values())
+
+
+def _joined(case: _Case, outcome: Outcome, also: _Case, what: Outcome) -> tuple[_Case, Outcome]:
+    assert case.sorted is not None and also.sorted is not None
+    message = case.sorted.message
+    whole = replace(message, text=f"{message.text}\n{also.sorted.message.text}")
+    ticket = case.ticket.changed(fields={**also.ticket.fields, **case.ticket.fields})
+    joined = replace(case, ticket=ticket, sorted=replace(case.sorted, message=whole))
+    return joined, replace(outcome, decisions=(*outcome.decisions, *what.decisions))
 
 
 def _first(outcome: Outcome, kind: type[Any]) -> Any:

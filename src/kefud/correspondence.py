@@ -39,6 +39,7 @@ INTERIM = (
     "replies/holding", "replies/progress",
 )  # fmt: skip
 """Letters that say no more than that an answer will come."""
+TO_STAFF = ("reports/", "commands/")
 HELD_UP = timedelta(hours=1)
 """What has waited so long for its server was held up: an answer that is written meanwhile goes in its place (R17)."""
 
@@ -167,6 +168,7 @@ class Correspondence:
                 effects += self._write(ledger, ticket, decision, now)
             elif isinstance(decision, d.Release):
                 letters.release_held(ledger.tx, ticket.id, now)
+                ledger.tasks_done(ticket.id, "release", now)
             elif isinstance(decision, d.Notify):
                 for role in decision.roles:
                     key = f"notify.{decision.template}.{role}.{ticket.round}"
@@ -207,6 +209,7 @@ class Correspondence:
         automatic = "auto-replied" if answering else "auto-generated"
         return self._post(
             ledger, ticket, recipient, reply.template, data, now, hold=hold, meets=reply.meets, automatic=automatic,
+            signer="cs_manager" if reply.hold else "handler",
             answers=occasion.message if isinstance(occasion, (Opened, Heard)) else None, audience="owner",
         )  # fmt: skip
 
@@ -254,11 +257,25 @@ class Correspondence:
             address = party.fallback or party.address
         recipient = _Recipient(notice.to, party.name if party else chinese(notice.to), address, "party")
         hold = f"待{chinese(notice.sign)}签发" if notice.sign else ""
-        copies = [a for p in notice.copy_to if (found := self.site.party(p)) and (a := found.address)]
-        return self._post(
+        copies = [party for p in notice.copy_to if (party := self.site.party(p)) and party.address]
+        seeing = [c for c in copies if notice.mask or contact_shown(ticket, c.kind, c.show_contact)]
+        effects = self._post(
             ledger, ticket, recipient, notice.template, {"notice": self._plain_notice(document)}, now, hold=hold,
-            meets=notice.clock, papers=(document,), audience="party", copies=copies, mask=notice.mask,
+            meets=notice.clock, papers=(document,), audience="party", copies=[c.address for c in seeing], mask=notice.mask,
+            signer=notice.sign or "cs_manager",
         )  # fmt: skip
+        for copy in (c for c in copies if c not in seeing):
+            effects += self._send_masked_copy(ledger, ticket, notice, document, copy, now, hold)
+        return effects
+
+    def _send_masked_copy(
+        self, ledger: Ledger, ticket: Ticket, notice: d.Notice, document: Document, party: Party, now: datetime, hold: str
+    ) -> list[str]:
+        """A party that may not see who the customer is gets the words of the notice without them, and no paper (P6)."""
+        recipient = _Recipient(party.id, party.name, party.address, "masked")
+        masked = replace(document, data=_plain(self._notice(ticket, replace(notice, mask=True), document.number, now)))
+        told = {"notice": self._plain_notice(masked)}
+        return self._post(ledger, ticket, recipient, notice.template, told, now, hold=hold, audience="party", mask=True)
 
     def _plain_notice(self, document: Document) -> Plain:
         said = {key: value for key, value in document.data.items() if key != "site"}
@@ -315,6 +332,7 @@ class Correspondence:
         copies: Sequence[str] = (),
         mask: bool = False,
         instead: str = "",
+        signer: str = "cs_manager",
     ) -> list[str]:
         profile: Profile = "masked" if mask else recipient.profile
         context = {
@@ -348,12 +366,20 @@ class Correspondence:
         ledger.letter({**row, "meets": ",".join(promises), "in_reply_to": in_reply_to, "references": references})
         if automatic == "auto-replied" and recipient.address and not (hold or blocked):
             self._answers(ledger.tx, now).note(recipient.address)
-        if blocked and template != "reports/held":
-            self._post(
-                ledger, ticket, self._recipient(ticket, "cs_manager", now), "reports/held",
-                {"template": template, "reason": blocked, "text": draft.text, "to": recipient.name}, now,
-            )  # fmt: skip
+        if (hold or blocked) and not template.startswith(TO_STAFF):
+            told = {"template": template, "reason": hold or blocked, "text": draft.text, "to": recipient.name}
+            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now)
         return effects
+
+    def _ask_signer(self, ledger: Ledger, ticket: Ticket, signer: str, told: dict[str, Any], now: datetime) -> None:
+        """A letter is held: its signer hears of it and has a task, whatever becomes of the ticket (RULES §9, S05)."""
+        waiting = any(task.kind == "release" and task.done_at is None for task in ticket.tasks)
+        if waiting and signer == "handler":
+            return  # what a cap holds is told once: a flood must not become one of ours
+        asked = self._recipient(ticket, signer, now)
+        self._post(ledger, ticket, asked, "reports/held", told, now)
+        if not waiting:
+            ledger.task(ticket.id, Task("release", asked.key, None, f"函件暂缓发出,请审核放行或改写:{told['reason']}"))
 
     def _supersede(self, ledger: Ledger, ticket: Ticket, new: Mapping[str, Any], instead: str) -> list[dict[str, Any]]:
         """Take back what a new letter makes needless while it still waits; the new one keeps the promises of these."""

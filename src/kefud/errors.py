@@ -27,6 +27,10 @@ class NotStarted(Busy):
     """The machine gives no process, thread or descriptor for now. Whatever was asked for has not begun."""
 
 
+class Stale(Busy):
+    """What was looked at has been changed by someone else in the meantime: look again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of the configuration: where it stands and what to do about it.

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from kefud import log
 from kefud.desk.arrival import Arrival
 from kefud.desk.reading import Reading, Unread
-from kefud.errors import Busy, KefudError, SourceFailed
+from kefud.errors import Busy, KefudError, SourceFailed, Stale
 from kefud.failpoints import reached
 from kefud.store import arrivals, blobs, settings
 from kefud.store.database import Database
@@ -323,12 +323,13 @@ class ReadingDesk:
     def _poisonous(self, waiting: arrivals.Waiting, error: Exception) -> None:
         """Put an arrival off; after three attempts it is a person's."""
         reason = f"{type(error).__name__}: {error}{where(error)}"
-        patient = isinstance(error, Busy)
+        busy = isinstance(error, Busy)
+        patient = busy and not isinstance(error, Stale)  # what is stale for ever would never be filed
         if waiting.attempts + 1 >= MOST_ATTEMPTS and not patient:
             log.error("arrival-shelved", arrival=waiting.id, reason=reason)
             self._casework.file([Unread(waiting.id, f"filing failed {MOST_ATTEMPTS} times: {reason}")])
             return
-        again = self._clock() + timedelta(seconds=5 if patient else 60 * (waiting.attempts + 1))
+        again = self._clock() + timedelta(seconds=5 if busy else 60 * (waiting.attempts + 1))
         with self._db.write() as tx:
             arrivals.put_off(tx, waiting.id, again, reason, blame=not patient)
         log.warn("arrival-put-off", arrival=waiting.id, until=again.isoformat(), reason=reason)

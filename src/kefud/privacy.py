@@ -38,6 +38,7 @@ REGISTER = (
     Held("ticket.summary", "内容摘要", _WORK, "personal"),
     Held("ticket.text", "来件全文", _WORK, "personal"),
     Held("ticket.fields", "办理中登记的事实", _WORK, "personal"),
+    Held("ticket.effects", "来件提出的新联系方式", _WORK, "personal"),
     Held("message.sender", "来信地址", _ANSWER, "personal"),
     Held("message.sender_name", "来信人署名", _ANSWER, "personal"),
     Held("message.subject", "来信主题", _WORK, "personal"),

@@ -53,6 +53,7 @@ class Station:
         off: Sequence[str] = tuple(REPORTS),
         nursery: Nursery | None = None,
         busy: float = 0.0,
+        parties: str = PARTIES,
     ) -> None:
         self.home = home
         self.smtp = smtp
@@ -88,7 +89,7 @@ tls = "none"
 {more}
 [plugin.reports]
 off = {json.dumps(list(off))}
-{PARTIES}{ROLES}""",
+{parties}{ROLES}""",
             "utf-8",
         )
         self.loaded = load(self.path)

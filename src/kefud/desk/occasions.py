@@ -21,6 +21,7 @@ class Author:
     "other" for one who brought the same matter of the same house again from an address the ticket does not know.
     ``verified``: may change the state. ``believed``: our mail server vouches for a sender on the roster, so that others may
     be told what was said; the state stays. A mail of anybody else is a note for our own people.
+    ``keyed``: it bears a token of the ticket: its writer has a letter of ours.
     """
 
     role: str
@@ -28,6 +29,7 @@ class Author:
     verified: bool = False
     why: str = ""
     believed: bool = False
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

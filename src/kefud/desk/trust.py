@@ -52,13 +52,13 @@ def weigh(claim: Claim) -> Verdict:
     why, attach = _why(claim), claim.token or claim.thread or claim.number
     if on_roster and role == "household":
         who = "requester" if claim.internal else "stranger"
-        return Verdict(attach, Author(who, "household", claim.internal and claim.token, why, believed=claim.internal), why)
+        return Verdict(attach, Author(who, "household", claim.internal and claim.token, why, claim.internal, claim.token), why)
     acts = claim.token and on_roster and claim.authenticated
     speaks = {"requester": "requester", "party": "party", "role": "staff"}
     who = speaks.get(role if on_roster else "", "stranger")
     if who == "stranger":
-        return Verdict(claim.token, Author("stranger", why=why), why)
-    return Verdict(attach, Author(who, id, acts, why, claim.authenticated), why)
+        return Verdict(claim.token, Author("stranger", why=why, keyed=claim.token), why)
+    return Verdict(attach, Author(who, id, acts, why, claim.authenticated, claim.token), why)
 
 
 def numbers_in(text: str) -> tuple[str, ...]:

@@ -446,13 +446,12 @@ _FORMS = {
 
 def answer_deadline(ticket: Ticket) -> datetime | None:
     """By when the requester hears from us: the agreed time, else the deadline that promises most (S0-4.1.3)."""
-    agreed = next((d for d in map(ticket.deadline, _ANSWERING) if d and d.agreed), None)
-    if agreed:
-        return agreed.due
-    for name in _ANSWERING:
-        found = ticket.deadline(name)
-        if found:
-            return found.due
+    running = [d for d in map(ticket.deadline, _ANSWERING) if d and d.round == ticket.round]
+    found = next((d for d in running if d.agreed), next(iter(running), None))
+    if found:
+        return found.due
+    if ticket.round > 1:
+        return None  # what an earlier round promised is past
     for key in ("agreed_reply_at", "promised_at"):
         if instant := as_instant(ticket.fields.get(key)):
             return instant
@@ -572,7 +571,7 @@ def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
     if house:
         text = _replaced(_replaced(text, _HOUSE_SHORT, "（房号略）"), _HOUSE, "（房号略）")
     for name in _name_forms(ticket.requester.name):
-        text = text.replace(name, "业主")
+        text = text.replace(f"业主{name}", "业主").replace(name, "业主")
     return text
 
 

@@ -25,7 +25,18 @@ _SAID = (
     ("mostly", re.compile(r"(?:基本|比较|较为|还算)满意|一般|还(?:行|可以)")),
     ("satisfied", re.compile(r"满意|很好|不错")),
 )
+_VERDICT = re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern in _SAID) + "|[很挺较还]|谢谢|感谢|你们|您好|你好")
 LONGEST = 2_000
+
+
+def _asks_for_something(reading: Reading) -> bool:
+    """Whether an answer reports a matter, too: then it becomes a ticket like any other word of an owner (rule 1)."""
+    rest = re.sub(r"[^\u4e00-\u9fff]", "", _VERDICT.sub("", fold(reading.message.text)))
+    if not rest:
+        return False
+    bare = ("praise", ""), ("consultation", "general")
+    kinds = {(m.ticket.kind, "" if m.ticket.kind == "praise" else m.ticket.category) for m in reading.matters}
+    return not kinds <= set(bare)
 
 
 class Surveying:
@@ -83,7 +94,9 @@ class Surveying:
         with self.db.write() as tx:
             told = {"survey": name, "said": said, "text": text}
             registers.keep(tx, "survey-answer", f"{name} {house}"[:120], self.clock(), told)
-        return "" if said == "unsatisfied" else f"answer of house {house} to the survey {name}"
+        if said == "unsatisfied" or _asks_for_something(reading):
+            return ""
+        return f"answer of house {house} to the survey {name}"
 
     def _letter(self, reading: Reading) -> dict[str, Any] | None:
         message = reading.message

@@ -37,6 +37,7 @@ def digest(cases: Sequence[Case], slot: Slot, desk: Desk) -> Data:
     lists: dict[str, list[Row]] = {
         "overdue": [desk.due_row(c, d, end) for c, d in sorted(late, key=lambda p: (p[1].due, p[0].number))],
         "important": [desk.row(c, end) for c in still if c.ticket.important],
+        "held": [desk.row(c, end, reason="函件暂缓发出,待审核放行") for c in cases if _holds_letter(c)],
         "due_soon": soon,
         "received": [desk.row(c, end) for c in sorted(received, key=lambda c: c.number)],
         "closed": [desk.row(c, end) for c in sorted(cases, key=lambda c: c.number) if c.ended_within(start, end)],
@@ -53,6 +54,11 @@ def digest(cases: Sequence[Case], slot: Slot, desk: Desk) -> Data:
         **lists,
         "numbers": sorted({r["number"] for rows in lists.values() for r in rows}),
     }  # fmt: skip
+
+
+def _holds_letter(case: Case) -> bool:
+    """Whether a letter waits for its signer; of an ended ticket, too: nobody else would remember it."""
+    return any(letter.status == "held" for letter in case.ticket.letters)
 
 
 def weekly(cases: Sequence[Case], slot: Slot, desk: Desk) -> Data:

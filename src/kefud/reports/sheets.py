@@ -56,7 +56,7 @@ VISIT_ROWS = (
 REPEATS = (("house_zh", "房号"), ("category_zh", "问题类别"), ("count", "次数"), ("numbers", "工单号"))
 
 LISTS: dict[str, str] = {
-    "overdue": "逾期未办", "important": "重要事项", "due_soon": "今明两日到期", "stuck": "需要协调", "reopened": "重新处理",
+    "overdue": "逾期未办", "important": "重要事项", "held": "待放行的函件", "due_soon": "今明两日到期", "stuck": "需要协调", "reopened": "重新处理",
     "received": "新收", "closed": "办结", "open": "未办结", "late": "答复逾期", "unanswered": "尚未答复",
     "policies": "销售政策与来联",
     "engineering": "工程与设计来联", "documents": "来文", "misses": "约定时间未兑现", "notices": "未回复联系单",
@@ -91,7 +91,7 @@ def _lists(data: Mapping[str, Any], *keys: str) -> list[Table]:
 
 
 def _digest(data: Mapping[str, Any]) -> list[Table]:
-    found = [_facts(data), *_lists(data, "overdue", "important", "due_soon", "stuck", "reopened", "received", "closed", "open")]
+    found = [_facts(data), *_lists(data, "overdue", "important", "held", "due_soon", "stuck", "reopened", "received", "closed", "open")]
     if data.get("breaches"):
         found += _breach_tables(data["breaches"])
     return found

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, insert, or_, select, update
+from sqlalchemy import Connection, Text, and_, cast, delete, insert, or_, select, update
 
+from kefud.errors import KefudError
 from kefud.privacy import TOMBSTONE, Person, digest, spelled, without
-from kefud.store import settings, tickets
+from kefud.store import blobs, settings, tickets
 from kefud.store.database import Database
 from kefud.store.tables import (
     AccessRow,
@@ -41,8 +44,10 @@ KEPT_FIELDS = (
 )  # fmt: skip
 """Keys of a ticket's fields that tell of times, states and roles, not of persons."""
 ERASED = "erased"
+EXAMINED = 1 << 20
+_TELLS_OF_SOMEBODY = re.compile(r"(?<![KF0-9])[0-9]{7}|@")
 SWEPT = {
-    TicketRow: ("subject", "summary", "text", "requester_name", "requester_phone", "requester_email", "fields"),
+    TicketRow: ("subject", "summary", "text", "requester_name", "requester_phone", "requester_email", "fields", "effects"),
     MessageRow: ("sender", "sender_name", "subject", "text", "quoted", "message_id", "attachments"),
     LetterRow: ("addresses", "subject", "text", "html", "in_reply_to", "references", "last_answer", "attachments"),
     AttemptRow: ("answer",), TaskRow: ("text",), DocumentRow: ("data",), HistoryRow: ("why", "data"),
@@ -141,6 +146,7 @@ def erase(tx: Connection, person: Person, spool: Path, now: datetime, by: str) -
     arrivals |= set(
         tx.scalars(select(ArrivalRow.id).where(_mentions(ArrivalRow, ("subject", "draft", "transcript"), found.person)))
     )
+    arrivals |= _of_no_ticket(tx, found.person, spool)
     for id, number in tx.execute(select(TicketRow.id, TicketRow.number).where(TicketRow.id.in_(found.tickets))).all():
         done.numbers.append(number)
         done.files += _empty_ticket(tx, id, spool, now, by)
@@ -159,11 +165,12 @@ def erase_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) -
 
 
 def _empty_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) -> list[Path]:
-    fields = tx.scalar(select(TicketRow.fields).where(TicketRow.id == id)) or {}
-    kept = {k: v for k, v in fields.items() if k in KEPT_FIELDS}
+    fields, effects = tx.execute(select(TicketRow.fields, TicketRow.effects).where(TicketRow.id == id)).one()
+    kept = {k: v for k, v in (fields or {}).items() if k in KEPT_FIELDS}
     empty = {
         "house": None, "subject": TOMBSTONE, "summary": TOMBSTONE, "text": TOMBSTONE, "requester_name": "", "requester_phone": "",
         "requester_email": "", "anonymous": True, "fields": {**kept, ERASED: now.isoformat()},
+        "effects": [e.partition(":")[0] if _TELLS_OF_SOMEBODY.search(e) else e for e in effects or ()],
     }  # fmt: skip
     tx.execute(update(TicketRow).where(TicketRow.id == id).values(**empty))
     blank = {
@@ -199,6 +206,20 @@ def _empty_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) 
         tx, id, lambda row: {"why": TOMBSTONE if row["why"] else "", "data": {ERASED: True} if row["data"] else {}}, now, by
     )
     return papers
+
+
+def _of_no_ticket(tx: Connection, person: Person, spool: Path) -> set[int]:
+    """Arrivals that became no ticket and whose original names the person: nothing else would lead to them."""
+    unlinked = ArrivalRow.id.not_in(select(ArrivalTicket.arrival))
+    rows = tx.execute(select(ArrivalRow.id, ArrivalRow.blob).where(unlinked, ArrivalRow.disposition != ERASED)).all()
+    marks = [mark.lower().encode() for mark in person.marks]
+    found = set()
+    for id, sha in rows:
+        with suppress(KefudError):  # an original that is gone names nobody
+            content = blobs.fetch(tx, sha, spool / "blobs")[:EXAMINED].lower()
+            if any(mark in content for mark in marks):
+                found.add(id)
+    return found
 
 
 def _drop_originals(tx: Connection, arrivals: Iterable[int], spool: Path) -> tuple[int, list[Path]]:
@@ -345,9 +366,13 @@ def past_retention(tx: Connection, before: datetime, originals_before: datetime)
     closed = [r.id for r in rows if r.updated_at < originals_before]
     arrivals = select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(closed))
     open_too = select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.not_in(closed))
+    of_no_ticket = (
+        ArrivalRow.id.not_in(select(ArrivalTicket.arrival)), ArrivalRow.status.in_(("ignored", "discarded")),
+        ArrivalRow.taken_at < originals_before,
+    )  # fmt: skip
     ids = tx.scalars(
         select(ArrivalRow.id).where(
-            ArrivalRow.id.in_(arrivals), ArrivalRow.id.not_in(open_too), ArrivalRow.disposition != ERASED
+            or_(ArrivalRow.id.in_(arrivals) & ArrivalRow.id.not_in(open_too), and_(*of_no_ticket)), ArrivalRow.disposition != ERASED
         )
     )
     return emptied, list(ids)

@@ -116,6 +116,11 @@ class Ledger:
             if not (before and task in before.tasks):
                 self.task(ticket.id, task)
 
+    def tasks_done(self, ticket: int, kind: str, at: datetime) -> None:
+        """Whatever of this kind a person had to do for the ticket is done."""
+        open_ones = (TaskRow.ticket == ticket, TaskRow.kind == kind, TaskRow.done_at.is_(None))
+        self.tx.execute(update(TaskRow).where(*open_ones).values(done_at=at))
+
     def task(self, ticket: int, task: Task) -> None:
         """Write a task, or that it is done."""
         if task.id:
