@@ -261,6 +261,106 @@ def test_an_absence_note_with_a_null_path_is_no_bounce(words: str) -> None:
     assert (seen.bounce, seen.automatic) == (None, "null-return-path")
 
 
+LOST = "z3@x.example.cn"
+QUOTED = f"\n--B\nContent-Type: message/rfc822\n\nFrom: cs@estate.example.cn\nMessage-ID: {ID}\n\nhello\n--B--\n"
+MIXED = "\nContent-Type: multipart/mixed; boundary=B"
+UNSIGNED = {
+    "a virus scanner": (f"From: imss@x.example.cn\nSubject: Mail could not be delivered{MIXED}",
+                        f"--B\n\n*** Scanner ***\nUnable to deliver message to <{LOST}>.\n550 5.1.1 unknown{QUOTED}"),
+    "whose scanner names nobody": (f"From: gate1@x.example.cn\nSubject: Mail could not be delivered{MIXED}",
+                                   f"--B\n\nThe following mail could not be delivered.\nReason: too many attempts{QUOTED}"),
+    "a gateway": ("From: SMTP_Gate@x.example.cn\nSubject: Returned Mail - Error During Delivery",
+                  f"--- Failed Recipients ---\n<{LOST}>: mailbox unavailable. [550]\n--- Mail ---\nReceived: from y\nMessage-ID: {ID}"),
+    "the own name of the lost one": (f"From: {LOST}\nSubject: Mail{MIXED}",
+                                     f"--B\n\nYour mail sent on: Mon\n Could not be delivered to: <{LOST}>\n Mailbox is full.{QUOTED}"),
+    "no address": ("From: Postmaster <>\nSubject: Undeliverable: x", f"Your Message\n\nTo: <{LOST}>\n\nDid not reach the following: {LOST}"),
+    "a name only": ("From: Mailer Daemon <poster@x.example.cn>\nSubject: Delivery status notification: error",
+                    f"An error has occurred while attempting to deliver a message for:\n\n{LOST}: 421 4.4.2 Connection dropped"),
+    "a name, folded": ("From: Mail Delivery System <box@x.example.cn>\nSubject: Undelivered Mail Returned to Sender",
+                       f"I'm sorry to have to inform you that your message could not\nbe delivered to one or more.\n\n<{LOST}>: unknown"),
+    "a number": ("From: 10000@x.example.cn\nSubject: 退信提醒", f"很抱歉,您发送的邮件被退回。\n无法发送到 {LOST}\n退信原因:对方邮箱已满"),
+    "a webmaster": ("From: web@x.example.cn\nSubject: 邮件退回通知", f"尊敬的用户,您发给{LOST}的邮件无法投递。错误信息:550 no such user"),
+    "a service's no-reply": ("From: no-reply@x.example.com\nSubject: A notice", '{"notificationType":"Bounce","bounceType":"Permanent",'
+                             f'"emailAddress":"{LOST}","diagnosticCode":"smtp; 550 5.1.1 user unknown"}}'),
+    "a refusal like a receipt": (
+        "From: Mail Delivery Subsystem <admin@x.example.cn>\nSubject: Automatically rejected mail\nAuto-Submitted: auto-replied (rejected)\n"
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=B",
+        f"--B\n\nYour message to <{LOST}> was automatically rejected:\nQuota exceeded\n--B\nContent-Type: message/disposition-notification\n\n"
+        f"Final-Recipient: rfc822; {LOST}\nOriginal-Message-ID: {ID}\nDisposition: automatic-action/MDN-sent-automatically; deleted{QUOTED}"),
+    "a report that names no recipient": (
+        "From: Mail Administrator <Postmaster@x.example.cn>\nSubject: Mail System Error - Returned Mail\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=B",
+        f"--B\n\nYour message was not delivered within 2 days.\n\n  <{LOST}>\n--B\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; x{QUOTED}"),
+    "an X.400 name": ("From: System Administrator <postmaster@x.example.cn>\nSubject: Undeliverable: x",
+                      f"did not reach the following recipient(s):\n\nc=CN;a= ;p=X;dda:SMTP={LOST}; on Mon\n  Unknown Recipient"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", UNSIGNED)
+def test_a_system_that_bears_no_sign_is_known_by_its_words(system: str) -> None:
+    head, body = UNSIGNED[system]
+    seen = read(f"{head}\nTo: cs+r5.abcdefghijklmnop@estate.example.cn", f"{body}\ncs@estate.example.cn")
+    assert seen.bounce is not None and seen.automatic and seen.bounce.permanent
+    assert seen.bounce.recipients in ((LOST,), ()) and (LOST not in body or seen.bounce.recipients)
+    assert ID not in body or ID in seen.bounce.message_ids
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Delivery failure notification", "could not be delivered.\nDelivery attempts will continue to be made for 5 day(s)."),
+        ("Undeliverable Mail", "450 4.2.0 greylisted. We will continue to try for 2 days."),
+        ("Delivery status notification: warning", "is only a temporary failure report. You DO NOT NEED to re-send the message."),
+        ("退信预警", "投递延迟:450 4.2.0。系统会继续重试,请勿重复发送。"),
+    ],
+)
+def test_a_system_that_goes_on_trying_has_not_given_up(subject: str, words: str) -> None:
+    bounce = read(f"From: postmaster@x.example.cn\nSubject: {subject}", f"Your message to {LOST} {words}").bounce
+    assert bounce is not None and not bounce.permanent
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("From: no-reply@parcel.example.cn\nSubject: 快件无法送达", "您的快件无法送达,已被退回。运单号 5512345。"),
+        ("From: no-reply@jobs.example.com\nSubject: Your application was rejected", "Your application 550 was rejected."),
+        ("From: noreply@shop.example.com\nSubject: Order 500 not delivered", "The courier was unable to deliver your parcel."),
+        (f"Return-Path: <>\nFrom: {LOST}\nIn-Reply-To: {ID}\nSubject: 不在办公室", f"我出差了,不能处理邮件。\n\n原始邮件\nMessage-ID: {ID}"),
+        (f"Return-Path: <>\nFrom: {LOST}\nIn-Reply-To: {ID}\nSubject: Delayed response", "I cannot read mail before Monday."),
+    ],
+)
+def test_a_machine_that_returns_nothing_is_no_bounce(head: str, words: str) -> None:
+    seen = read(head, words)
+    assert seen.bounce is None and seen.automatic
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("邮件无法送达", "小王,你发给 wang@example.cn 的邮件无法送达,请核对地址后再发。"),
+        ("给你们的邮件被退回", "给你们 fuwu@estate.example.com 的邮件被退回,无法送达。电梯还没修。"),
+        ("Undelivered Mail Returned to Sender", "What is this? I got:\n\nYour message could not be delivered.\n<x@example.com>: 550 unknown"),
+        ("notice not delivered", "The notice was not delivered to unit 501. Contact li@example.com."),
+    ],
+)
+def test_a_person_who_speaks_of_lost_mail_is_no_bounce(subject: str, words: str) -> None:
+    seen = read(f"From: {LOST}\nSubject: {subject}", words)
+    assert (seen.bounce, seen.automatic) == (None, "")
+
+
+@pytest.mark.parametrize("words", ["你们的邮件无法打开,见附件。", "Your message came three days late. Nothing was repaired."])
+def test_a_person_who_encloses_our_letter_is_no_bounce(words: str) -> None:
+    seen = read(f"From: {LOST}\nSubject: x{MIXED}", f"--B\n\n{words}{QUOTED}")
+    assert (seen.bounce, seen.automatic) == (None, "")
+
+
+def test_a_person_who_encloses_the_bounce_he_got_is_no_bounce() -> None:
+    inner = QUOTED.replace("From: cs@", "From: MAILER-DAEMON@")
+    seen = read(f"From: {LOST}\nSubject: 退信{MIXED}", f"--B\n\n您的邮箱有问题,以下邮件被退回,见附件{inner}")
+    assert (seen.bounce, seen.automatic) == (None, "")
+
+
 @pytest.mark.parametrize("subject", ["Successful delivery", "Delivered: x", "已送达: 派单", "投递成功通知", "Return receipt"])
 def test_a_notice_of_success_in_free_form_is_no_bounce(subject: str) -> None:
     seen = read(f"From: MAILER-DAEMON@x.cn\nSubject: {subject}", f"z3@x.cn\nMessage-ID: {ID}")

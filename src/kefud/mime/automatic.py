@@ -27,8 +27,8 @@ _DAEMONS = frozenset(
     "maildaemon postmaster mdaemon autoreply autoresponder bounce bounces listserv majordomo mailman maildeliverysystem "
     "maildeliverysubsystem deliverysubsystem".split()
 )
-_DAEMON_STARTS = ("mailerdaemon", "noreply", "donotreply", "microsoftexchange3")
-_DAEMON_ENDS = ("noreply", "donotreply")
+_DAEMON_STARTS = ("mailerdaemon", "microsoftexchange3")
+_NO_REPLY = ("noreply", "donotreply")
 _PUNCTUATION = str.maketrans("", "", "._-")
 _AGAIN = re.compile(r"^(?:(?:re|回复|答复|回覆)\s?[:：]\s?){1,5}", re.I)
 _AWAY = re.compile(
@@ -202,10 +202,20 @@ def null_return_path(headers: Headers) -> bool:
     return bool(values) and values[0].strip(b" \t<>") == b""
 
 
+def is_no_reply(sender: str) -> bool:
+    """Whether the address is one of those that want no answer; any service may have one."""
+    local = _plain_local(sender)
+    return local.startswith(_NO_REPLY) or local.endswith(_NO_REPLY)
+
+
+def _plain_local(sender: str) -> str:
+    return sender.partition("@")[0].partition("+")[0].translate(_PUNCTUATION)
+
+
 def is_daemon(sender: str, headers: Headers) -> bool:
     """Whether From, or the envelope sender, names a mail system rather than a person."""
-    local = sender.partition("@")[0].partition("+")[0].translate(_PUNCTUATION)
-    if local in _DAEMONS or local.startswith(_DAEMON_STARTS) or local.endswith(_DAEMON_ENDS):
+    local = _plain_local(sender)
+    if local in _DAEMONS or local.startswith(_DAEMON_STARTS) or is_no_reply(sender):
         return True
     if b"mailer-daemon" in headers.raw("return-path")[:80].lower():
         return True

@@ -9,7 +9,7 @@ from itertools import islice
 from kefud.desk.message import Bounce
 from kefud.desk.tokens import found_in
 from kefud.mime.addresses import email_of, first_email
-from kefud.mime.automatic import is_away_subject, is_daemon, null_return_path
+from kefud.mime.automatic import is_away_subject, is_daemon, is_no_reply, null_return_path
 from kefud.mime.charsets import decode
 from kefud.mime.headers import Headers, clean, clean_text, header_text, read_headers
 from kefud.mime.limits import DEFAULT_LIMITS, Remarks
@@ -24,7 +24,8 @@ _SUBJECT = re.compile(
     r"delivery status notification|failure notice|delivery (?:has )?fail|returned mail|returned to sender|delivery "
     r"notification|"
     r"delivery failure|mail delivery|message delivery|could not be delivered|not delivered|delayed mail|delivery delay|"
-    r"mail system error|message status|投递延迟|投递状态|warning: message|未找到地址|rejected",
+    r"mail system error|message status|投递延迟|投递状态|warning: message|未找到地址|rejected|non-?delivery|mail fail|failed mail|"
+    r"fail(?:ed|ure) to deliver|error (?:during|in|sending|delivering)|bounce|unsent|(?:传输|传送)失败",
     re.I,
 )
 _TEXT = re.compile(
@@ -50,7 +51,8 @@ _GAVE_UP = re.compile(
     re.I,
 )
 _GIVEN_BACK = re.compile(
-    r"failure notice|returned|undeliver(?:ed|able)|delivery (?:has )?fail|mail delivery failed|\(failure\)|rejected|退信|退回|失败|失敗",
+    r"failure notice|returned|undeliver(?:ed|able)|delivery (?:has )?(?:timed out|fail)|\(failure\)|notification: error|rejected|"
+    r"not (?:be )?delivered|退信|退回|失败|失敗",
     re.I,
 )
 _SUCCESS_SUBJECT = re.compile(
@@ -68,9 +70,31 @@ _FAILED = re.compile(
     r"失败|失敗|无法|無法|未|不能|没有|退|拒|错误|錯誤|不存在|已满|已滿|超过|停用|丢弃|拦截|阻断|隔离",
     re.I,
 )
+_GOES_ON = re.compile(
+    r"attempts will (?:continue|be made)|will (?:be retried|retry|continue to|keep trying|continue (?:trying|delivery))|warning[^\n]{0,20} only|"
+    r"do not need to re-?send|將繼續|将继续|会继续尝试|继续(?:重试|投递|发送)|无[须需]重(?:新发送|发)",
+    re.I,
+)
+_TO_THE_SENDER = re.compile(
+    r"(?:^|\b(?:your|this|an?|the(?: \w{3,10})?) )(?:e-?mail|mail|message)\b.{0,200}?"
+    r"(?:(?:not|n't|cannot|unable to|failed to)(?: yet)?(?: be(?:en)?)? (?:deliver|sent|transmitted|reach)|delivery problems|"
+    r"(?:was|been|automatically) (?:rejected|bounced|returned))|"
+    r"(?:unable|fail(?:ed|ure)|not able|error.{0,40}|trying|attempting) (?:to deliver|delivering|sending)\b|did not reach the|"
+    r"\bdelivery (?:of|to) (?:the following|your|this|e-?mail|mail|message)|failed (?:recipient|address)|"
+    r"non-?delivery report|undeliverable (?:address|mail)|\"notificationtype\"\s?:\s?\"bounce\"|"
+    r"(?:您|你|以下|下列|该|此)(?:[^。件]|(?<=[收附])件){0,80}(?:邮件|郵件|信件|电邮|電郵)[^。]{0,80}?(?:"
+    r"(?:未|未能|无法|無法|不能|没有|暂未)(?:成功)?(?:传递|傳遞|送达|送達|投递|投遞|发送|發送|传送|傳送|到达)|"
+    r"(?:投递|投遞|发送|發送|传递|傳遞|递送|传输)(?:不成功|失败|失敗|已?延迟)|被(?:系统)?(?:退回|拒收|拒绝)|退信)|"
+    r"(?:无法|無法|未能|不能)(?:将|將)?(?:邮件|郵件|您|發送|发送|投递|投遞|传递|傳遞)[^。]{0,30}(?:到|至|给|給|收件)|"
+    r"退信(?:原因|代码)|被退回(?:的)?邮件",
+    re.I,
+)
+_LABEL = re.compile(r"原因|收件(?:人|地址)|错误|\bfollowing\b|recipient|reason|error", re.I)
+_FIRST_PERSON = re.compile(r"(?<![\w'.@-])(?:i|i'm|my|me)(?![\w'.@-])|我(?!们?很?遗憾)|咱|怎么|吗|[?？](?=\s|$)", re.I)
 _ANSWER = re.compile(r"\s{0,5}(?:re|fwd?|aw|wg|tr|rv|回复|回覆|答复|转发|轉寄|轉發)\s?[:：]", re.I)
 _SYSTEM_NAME = re.compile(
-    r"mail[- ]?delivery|mail system|(?:mail|system|e-?mail) administrator|postmaster|delivery (?:sub)?system|系统管理员|系統管理員|"
+    r"mail[- ]?deliver|mail system|(?:mail|system|e-?mail|ndr) administrator|postmaster|mailer[- ]?daemon|delivery (?:sub)?system|"
+    r"mail ?(?:server|service|gateway|router)|系统管理员|系統管理員|"
     r"邮件系统|郵件系統|邮件管理员|郵件管理員",
     re.I,
 )
@@ -78,7 +102,7 @@ _SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]{0,3}\d)")
 _CODE = re.compile(r"(?<![\d.@-])([45]\d\d)(?=[ \-:：,，])")
 _MESSAGE_ID = re.compile(r"message[-_ ]?id[^<\n]{0,20}\n?[^<\n]{0,20}(<[^<>\s]{3,300}>)", re.I)
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+=-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _REASON = re.compile(
     r"said:|\b[45]\d\d[ -]|退信原因|失败原因|原因|错误|error|reason|remote server|does not exist|不存在|full|已满|reject|拒",
     re.I,
@@ -93,24 +117,54 @@ def read_bounce(root: Part, headers: Headers, sender: str, subject: str, text: s
     """
     is_report = root.media_type == "multipart/report" and _report_type(root) in ("delivery-status", "")
     by_system = is_report or root.media_type in _STATUS_PARTS or _from_a_system(headers, sender)
-    if not by_system and not (_speaks_as_a_system(headers, subject) and _gives_back(root, text)):
+    if not by_system and not _speaks_as_a_system(root, headers, sender, subject, text):
         return None
-    statuses = [part for part in root.leaves() if part.media_type in _STATUS_PARTS]
-    if statuses:
-        return _from_report(root, headers, statuses, text)
-    if _SUCCESS_SUBJECT.match(subject) or _is_other_report(root) or is_away_subject(subject, True):
+    groups = [group for part in root.leaves() if part.media_type in _STATUS_PARTS for group in _recipient_groups(part)]
+    if groups:
+        return _from_report(root, headers, groups, text)
+    other = _is_other_report(root) and not _is_rejection(root, headers)
+    if _SUCCESS_SUBJECT.match(subject) or other or is_away_subject(subject, True):
         return None
     named = b"mailer-daemon" in headers.raw("from").lower()
-    says_so = named or _SUBJECT.search(subject) or _DELAY.search(subject) or _TEXT.search(text[:8000])
-    answers = is_daemon(sender, headers) and _answers_ours(headers) and _REPLY_LINE.search(text[:8000])
-    if says_so or answers or _gives_back(root, text):
+    if named or not by_system or _SUBJECT.search(subject) or _TEXT.search(text[:8000]):
+        return _from_text(root, headers, sender, subject, text)
+    if not is_report and _answers(headers) and not is_daemon(sender, headers):
+        return None  # a mailbox that answers, as in its owner's absence
+    answers = _answers_ours(headers) and _REPLY_LINE.search(text[:8000])
+    if answers or _DELAY.search(subject) or _gives_back(root, text):
         return _from_text(root, headers, sender, subject, text)
     return None
 
 
-def _speaks_as_a_system(headers: Headers, subject: str) -> bool:
-    """Whether a sender without any other sign bears the name of a mail system, uses its words, and answers nobody."""
-    return bool(_SUBJECT.search(subject) and not _ANSWER.match(subject) and _SYSTEM_NAME.search(headers.text("from")))
+def _speaks_as_a_system(root: Part, headers: Headers, sender: str, subject: str, text: str) -> bool:
+    """Whether a sender without any other sign answers nobody and tells the sender of a mail, as systems do, what became of it.
+
+    Who bears the name of a mail system has to give back a letter or to use those words; any other has to do more of it.
+    """
+    if _ANSWER.match(subject):
+        return False
+    start = " ".join(text[:1000].partition("\nReceived:")[0].split())
+    told = _TO_THE_SENDER.search(start)
+    if _SUBJECT.search(subject) and _SYSTEM_NAME.search(headers.text("from")):
+        return bool(told) or _gives_back(root, text)
+    if not told or _FIRST_PERSON.search(start):
+        return False
+    if _encloses_a_letter(root):
+        return not _answers(headers)
+    why = _STATUS.search(start) or _CODE.search(start) or _LABEL.search(start)
+    return bool(why and _recipients(headers, text, sender) and (_SUBJECT.search(subject) or is_no_reply(sender)))
+
+
+def _encloses_a_letter(root: Part) -> bool:
+    """Whether a whole letter is enclosed that is itself no bounce: those are what people pass on."""
+    inner = [part.children[0] for part in islice(_all_parts(root), 30) if part.is_message and part.children]
+    return bool(inner) and not any(
+        part.media_type == "multipart/report" or _SYSTEM_NAME.search(part.headers.text("from")) for part in inner
+    )
+
+
+def _answers(headers: Headers) -> bool:
+    return bool(headers.raw("in-reply-to") or headers.raw("references"))
 
 
 def _answers_ours(headers: Headers) -> bool:
@@ -142,20 +196,25 @@ def _is_other_report(root: Part) -> bool:
     )
 
 
+def _is_rejection(root: Part, headers: Headers) -> bool:
+    """A refusal that has the form of a receipt (RFC 5429 2.2): what was "deleted" nobody has read."""
+    return b"reject" in headers.raw("auto-submitted").lower() and _report_type(root) == "disposition-notification"
+
+
 def _report_type(root: Part) -> str:
     return root.parameters.get("report-type", "").strip().lower()
 
 
 def _from_a_system(headers: Headers, sender: str) -> bool:
-    return is_daemon(sender, headers) or null_return_path(headers)
+    """A mail system, not any service that reads no answers: of those most mails tell of parcels and orders."""
+    return is_daemon("" if is_no_reply(sender) else sender, headers) or null_return_path(headers)
 
 
-def _from_report(root: Part, headers: Headers, statuses: list[Part], text: str) -> Bounce | None:
-    groups = [group for part in statuses for group in _recipient_groups(part)]
+def _from_report(root: Part, headers: Headers, groups: list[Headers], text: str) -> Bounce | None:
     failing = [group for group in groups if not _succeeded(group)]
-    if groups and not failing:
+    if not failing:
         return None
-    delayed = bool(failing) and all(_field(group, "action").lower().startswith("delayed") for group in failing)
+    delayed = all(_field(group, "action").lower().startswith("delayed") for group in failing)
     recipients = _unique(first_email(_field(g, "original-recipient") or _field(g, "final-recipient")) for g in failing)
     status = next((match[1] for g in failing if (match := _STATUS.search(_field(g, "status")))), "")
     reason = next((_field(g, "diagnostic-code") for g in failing if "diagnostic-code" in g), "") or _reason(text)
@@ -198,7 +257,7 @@ def _from_text(root: Part, headers: Headers, sender: str, subject: str, text: st
     status = found[1] if found else ""
     if status and "." not in status:
         status = f"{status[0]}.0.0"
-    final = _GAVE_UP.search(seen[:4000]) or _GIVEN_BACK.search(subject)
+    final = _GAVE_UP.search(seen[:4000]) or (_GIVEN_BACK.search(subject) and not _GOES_ON.search(seen[:4000]))
     waits = status.startswith("4") or (not status and _DELAY.search(seen[:4000]))
     temporary = bool(_DELAY.search(subject) or (waits and not final))
     return Bounce(
@@ -221,17 +280,18 @@ def _recipients(headers: Headers, text: str, sender: str) -> tuple[str, ...]:
     failed = headers.raw("x-failed-recipients")
     if failed:
         return _unique(first_email(item) for item in header_text(failed).split(",")[:20])
-    ours = {email for name in ("to", "delivered-to") if (email := first_email(header_text(headers.raw(name))))} | {sender}
+    ours = {_untagged(first_email(header_text(headers.raw(name)))) for name in ("to", "delivered-to")}
     head = text[:8000].partition("\nReceived:")[0]
     marked = {match.start() for match in _MESSAGE_ID.finditer(head)}
     found = (
-        email_of(match[0].strip("."))
+        email_of(match[0].strip(".")).removeprefix("smtp=")  # as X.400 names write it
         for match in _ADDRESS.finditer(head)
         if not any(start < match.start() < start + 80 for start in marked)
     )
-    return _unique(
+    named = _unique(
         email for email in found if _untagged(email) not in ours and not email.startswith(("postmaster@", "mailer-daemon@"))
     )
+    return tuple(email for email in named if email != sender) or named
 
 
 def _untagged(email: str) -> str:
