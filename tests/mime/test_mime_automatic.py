@@ -94,6 +94,9 @@ def test_the_group_of_our_own_address_is_no_list(head: str) -> None:
         "我正在休假自动回复：报修",
         "系统自动回复：x",
         "Out of Office AutoReply: x",
+        "Vacation: repair",
+        "Afwezigheidsbericht: x",
+        "부재중 자동 회신: x",
     ],
 )
 def test_out_of_office_subjects(subject: str) -> None:
@@ -114,10 +117,23 @@ def test_out_of_office_subjects(subject: str) -> None:
         "电梯自动门坏了",
         "自动回复 没有用",
         "Oooh, a leak",
+        "Vacation keys",
     ],
 )
 def test_a_person_who_speaks_of_automatic_replies_is_no_machine(subject: str) -> None:
     assert read(f"Subject: {subject}").automatic == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I will be out of the office starting 03/03/2025 and will not return until 03/10/2025.",
+        "你好,邮件已收到!我会尽快处理并回复你的。",
+        "此邮箱已停用,请勿回复。",
+    ],
+)
+def test_a_machine_says_so_where_nothing_else_does(words: str) -> None:
+    assert read("Subject: Re: 报修", words).automatic == "says-so"
 
 
 # --- bounces
@@ -292,6 +308,10 @@ UNSIGNED = {
         "Content-Type: multipart/report; report-type=delivery-status; boundary=B",
         f"--B\n\nYour message was not delivered within 2 days.\n\n  <{LOST}>\n--B\nContent-Type: message/delivery-status\n\n"
         f"Reporting-MTA: dns; x{QUOTED}"),
+    "an empty sender": ('From: "Mail System" <>\nSubject: Mail Error', "Your mail cannot be delivered to the following:\n\n box \"(0), no space\""),
+    "a mail server's warning": (f"From: MDaemon@x.example.cn\nSubject: Warning: {LOST}{MIXED}", f"--B\n\n{LOST} - no such user here.{QUOTED}"),
+    "who gave up in Chinese": ("From: MAILER-DAEMON@x.example.cn\nSubject: failure notice",
+                               f"到下列地址的信件投递失败,这是一个永久性的错误,服务器已经放弃继续投递。\n{LOST}"),
     "an X.400 name": ("From: System Administrator <postmaster@x.example.cn>\nSubject: Undeliverable: x",
                       f"did not reach the following recipient(s):\n\nc=CN;a= ;p=X;dda:SMTP={LOST}; on Mon\n  Unknown Recipient"),
 }  # fmt: skip

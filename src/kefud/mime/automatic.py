@@ -35,8 +35,9 @@ _AWAY = re.compile(
     r"[\[【(（]?(?:(?:系统|休假|外出|离职)?自[动動](?:回[复覆復信]|答[复覆]|应答)|"
     r"自動応答|자동 회신|automatische antwort|abwesenheitsnotiz|réponse automatique|respuesta automática|resposta automática|"
     r"risposta automatica|automatisch antwoord|автоматический ответ|automatyczna odpowied[źz]|automatisk svar|autosvar|"
-    r"自動返信|不在通知|자동 응답|자동응답|부재중|trả lời tự động|afwezig|absence du bureau|fuori ufficio|"
-    r"automat(?:ic|ed) (?:reply|response|answer)|auto(?=\s?[:：])|auto[- ]?reply|auto[- ]?response|vacation (?:reply|response)|"
+    r"自動返信|不在通知|자동 응답|자동응답|부재중(?: 자동 ?(?:회신|응답))?|"
+    r"trả lời tự động|afwezig(?:heid[a-z]{0,10})?|abwesend|absence du bureau|fuori (?:ufficio|sede)|"
+    r"automat(?:ic|ed) (?:reply|response|answer)|auto(?=\s?[:：])|auto[- ]?reply|auto[- ]?response|vacation(?: reply| response|(?=\s?[:：]))|"
     r"out of (?:the )?office(?: (?:auto[- ]?reply|reply|message|notification))?|ooo)(?P<rest>.*)$",
     re.I | re.S,
 )
@@ -62,7 +63,8 @@ _SAYS_SO = re.compile(
     r"\bthis is an? (?:automated|automatic|auto-?generated|system[- ]generated|automatically generated) "
     r"(?:response|reply|message|e-?mail|notification|acknowledge?ment)|"
     r"\bthis (?:message|e-?mail|reply) (?:was|is|has been) (?:sent |generated |created )?automatically\b|"
-    r"系统(?:邮件|通知|消息)\s?[,，。]\s?请勿(?:直接)?回复|\bdo not (?:reply|respond)(?: directly)? to this (?:message|e-?mail|address)\b|"
+    r"(?:系统(?:邮件|通知|消息)|(?:本|此|该)邮箱[^。\n]{0,20}?)\s?[,，。]\s?请勿(?:直接)?回复|"
+    r"\bdo not (?:reply|respond)(?: directly)? to this (?:message|e-?mail|address)\b|"
     r"\bthis (?:account|mailbox|inbox|address) is protected by\b|\bto (?:release|deliver) your (?:message|e-?mail)\b.{0,80}\bclick\b",
     re.I,
 )
@@ -72,7 +74,8 @@ _ABSENT = re.compile(
     r"(?:无法|不能)(?:亲自|及时)(?:回复|查看)(?:您|你)的(?:邮件|来信)|"
     r"(?:thank(?:s| you) for your (?:e-?mail|message)[.!,]?\s)?(?:unfortunately,? )?i(?: am|'m) (?:currently )?"
     r"(?:out of (?:the|my) office|away from (?:the|my) (?:office|desk)|on (?:\w{1,12} )?leave|on vacation|unavailable)\b.{0,300}?"
-    r"\b(?:(?:limited|no|not have) access to (?:my )?e-?mail|(?:respond|reply|get back|answer)\b.{0,60}\breturn)",
+    r"\b(?:(?:limited|no|not have) access to (?:my )?e-?mail|(?:respond|reply|get back|answer)\b.{0,60}\breturn)|"
+    r"i will be out of the office starting\b.{0,60}\bwill not return until\b",
     re.I | re.S,
 )
 _SAYS_SO_FIRST = re.compile(
@@ -83,7 +86,7 @@ _RECEIVED = re.compile(
     r"(?:我|我们)?(?:已经|已)(?:收到|收悉)了?(?:您|你)(?:发来)?的(?:来信|邮件)"
 )
 _PROMISE = re.compile(
-    r"(?:我|我们)?(?:将会|会|将)?(?:在[^,，。]{0,10}?(?:后|内))?(?:的?第一时间|尽快|及时|稍后)(?:认真)?的?(?:阅读|查看)?[、并后和与]?(?:给|与|跟|向)?(?:您|你)?"
+    r"(?:我|我们)?(?:将会|会|将)?(?:在[^,，。]{0,10}?(?:后|内))?(?:的?第一时间|尽快|及时|稍后)(?:认真)?的?(?:阅读|查看|处理)?[、并后和与]?(?:给|与|跟|向)?(?:您|你)?"
     r"(?:回复|答复|联系|回信|查看)(?:您|你)?的?"
 )
 _POLITE = re.compile(
@@ -219,7 +222,8 @@ def is_daemon(sender: str, headers: Headers) -> bool:
         return True
     if b"mailer-daemon" in headers.raw("return-path")[:80].lower():
         return True
-    return b"mailer-daemon" in headers.raw("from").lower() and not sender
+    from_field = headers.raw("from").lower()
+    return not sender and (b"mailer-daemon" in from_field or b"<>" in from_field)
 
 
 def is_away_subject(subject: str, is_answer: bool = False) -> bool:

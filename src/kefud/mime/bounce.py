@@ -24,7 +24,7 @@ _SUBJECT = re.compile(
     r"delivery status notification|failure notice|delivery (?:has )?fail|returned mail|returned to sender|delivery "
     r"notification|"
     r"delivery failure|mail delivery|message delivery|could not be delivered|not delivered|delayed mail|delivery delay|"
-    r"mail system error|message status|投递延迟|投递状态|warning: message|未找到地址|rejected|non-?delivery|mail fail|failed mail|"
+    r"mail (?:system )?error|message status|投递延迟|投递状态|warning: message|未找到地址|rejected|non-?delivery|mail fail|failed mail|"
     r"fail(?:ed|ure) to deliver|error (?:during|in|sending|delivering)|bounce|unsent|(?:传输|传送)失败",
     re.I,
 )
@@ -47,7 +47,8 @@ _DELAY = re.compile(
 )
 _GAVE_UP = re.compile(
     r"permanent (?:error|fatal|failure)|i've given up|giving up|failed permanently|in the queue too long|will not (?:continue|retry)|"
-    r"no further (?:delivery )?attempts|retry timeout exceeded|message expired|永久性?(?:失败|错误)|不再(?:重试|尝试)",
+    r"no further (?:delivery )?attempts|retry timeout exceeded|message expired|永久性?的?(?:失败|错误)|"
+    r"不再(?:重试|尝试|继续|投递)|不会(?:再|继续)|已经?放弃|放弃继续",
     re.I,
 )
 _GIVEN_BACK = re.compile(
@@ -66,7 +67,7 @@ _REPLY_LINE = re.compile(
 )
 _FAILED = re.compile(
     r"fail|not (?:a |yet )?(?:been |be )?(?:deliver|accept|sent|receiv|member|exist|found|allow)|undeliver|unable|cannot|can't|couldn't|"
-    r"could not|reject|refus|block|error|unknown|invalid|exceed|full|quota|expired|return|bounce|trouble|problem|"
+    r"could not|no such|does(?:n't| not)|disabled|reject|refus|block|error|unknown|invalid|exceed|full|quota|expired|return|bounce|trouble|problem|"
     r"失败|失敗|无法|無法|未|不能|没有|退|拒|错误|錯誤|不存在|已满|已滿|超过|停用|丢弃|拦截|阻断|隔离",
     re.I,
 )
@@ -149,18 +150,17 @@ def _speaks_as_a_system(root: Part, headers: Headers, sender: str, subject: str,
         return bool(told) or _gives_back(root, text)
     if not told or _FIRST_PERSON.search(start):
         return False
-    if _encloses_a_letter(root):
+    enclosed = [part.children[0] for part in islice(_all_parts(root), 30) if part.is_message and part.children]
+    if any(_is_a_systems(letter) for letter in enclosed):
+        return False  # people pass on what they got
+    if enclosed:
         return not _answers(headers)
     why = _STATUS.search(start) or _CODE.search(start) or _LABEL.search(start)
     return bool(why and _recipients(headers, text, sender) and (_SUBJECT.search(subject) or is_no_reply(sender)))
 
 
-def _encloses_a_letter(root: Part) -> bool:
-    """Whether a whole letter is enclosed that is itself no bounce: those are what people pass on."""
-    inner = [part.children[0] for part in islice(_all_parts(root), 30) if part.is_message and part.children]
-    return bool(inner) and not any(
-        part.media_type == "multipart/report" or _SYSTEM_NAME.search(part.headers.text("from")) for part in inner
-    )
+def _is_a_systems(letter: Part) -> bool:
+    return letter.media_type == "multipart/report" or bool(_SYSTEM_NAME.search(letter.headers.text("from")))
 
 
 def _answers(headers: Headers) -> bool:
