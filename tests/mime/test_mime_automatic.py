@@ -136,6 +136,16 @@ def test_a_machine_says_so_where_nothing_else_does(words: str) -> None:
     assert read("Subject: Re: 报修", words).automatic == "says-so"
 
 
+@pytest.mark.parametrize(
+    "mark", ["---原始邮件---", "---------- Forwarded message ----------", "-----Original Message-----", "发件人: 某某 <x@y.example.cn>"]
+)
+def test_what_a_person_passes_on_is_no_word_of_his(mark: str) -> None:
+    machine = "此邮件为系统自动发送,请勿直接回复。您的邮件被退回。收件人 x@y.example.cn 退信原因 550"
+    assert read("Subject: 转发: x", f"这封信没人管。\n\n{mark}\n{machine}").automatic == ""
+    seen = read("Subject: 系统退信", f"{mark}\n{machine}")
+    assert (seen.bounce, seen.automatic) == (None, "")
+
+
 # --- bounces
 
 ID = "<kefud.t5.1.ABCD@estate.cn>"

@@ -56,6 +56,10 @@ _SIGN_UP = re.compile(
     r"(?:new |e-?mail|account|subscription|registration|identity|address|sign|邮箱|郵箱|账号|帐号|賬號|账户|帐户|注册|订阅)",
     re.I,
 )
+_PASSED_ON = re.compile(
+    r"^[-_*=—> ]{0,60}(?:原始邮件|轉寄郵件|转发的?邮件|original message|(?:begin )?forwarded message)|^(?:发件人|寄件者|寄件人|from) {0,3}[:：]",
+    re.I | re.M,
+)
 _SPEAKS_OF = tuple("自动,请勿,automat,generated,reply to this,respond to this,protected by,click".split(","))
 _SAYS_SO = re.compile(
     r"(?:这是|此为|(?:本|此|该)(?:邮件|信件|信|消息|回复)[是为系由])(?:一封|一个|由)?(?:系统|服务器|程序|邮箱)?自动"
@@ -124,7 +128,7 @@ def why_automatic(
 
 def _by_words(text: str) -> str:
     """What the machine says of itself, where its mail bears no other sign."""
-    start = text.strip()[:600]
+    start = own_words(text[:2000]).strip()[:600]
     if _RECEIPT.match(start):
         return "read-receipt"
     if _ABSENT.match(start):
@@ -133,6 +137,12 @@ def _by_words(text: str) -> str:
     if any(word in plain for word in _SPEAKS_OF) and (_SAYS_SO.search(start) or _SAYS_SO_FIRST.match(start)):
         return "says-so"
     return "says-so" if len(start) < 160 and _only_confirms(start) else ""
+
+
+def own_words(text: str) -> str:
+    """What stands above a letter that is passed on."""
+    mark = _PASSED_ON.search(text)
+    return text[: mark.start()] if mark else text
 
 
 def _only_confirms(text: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice
 from kefud.desk.message import Bounce
 from kefud.desk.tokens import found_in
 from kefud.mime.addresses import email_of, first_email
-from kefud.mime.automatic import is_away_subject, is_daemon, is_no_reply, null_return_path
+from kefud.mime.automatic import is_away_subject, is_daemon, is_no_reply, null_return_path, own_words
 from kefud.mime.charsets import decode
 from kefud.mime.headers import Headers, clean, clean_text, header_text, read_headers
 from kefud.mime.limits import DEFAULT_LIMITS, Remarks
@@ -144,7 +144,7 @@ def _speaks_as_a_system(root: Part, headers: Headers, sender: str, subject: str,
     """
     if _ANSWER.match(subject):
         return False
-    start = " ".join(text[:1000].partition("\nReceived:")[0].split())
+    start = " ".join(own_words(text[:1000]).partition("\nReceived:")[0].split())
     told = _TO_THE_SENDER.search(start)
     if _SUBJECT.search(subject) and _SYSTEM_NAME.search(headers.text("from")):
         return bool(told) or _gives_back(root, text)
