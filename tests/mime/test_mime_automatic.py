@@ -391,10 +391,29 @@ def test_a_person_who_encloses_the_bounce_he_got_is_no_bounce() -> None:
     assert (seen.bounce, seen.automatic) == (None, "")
 
 
-@pytest.mark.parametrize("subject", ["Successful delivery", "Delivered: x", "已送达: 派单", "投递成功通知", "Return receipt"])
+@pytest.mark.parametrize(
+    "subject", ["Successful delivery", "Delivered: x", "已送达: 派单", "投递成功通知", "Return receipt", "Message status - opened"]
+)
 def test_a_notice_of_success_in_free_form_is_no_bounce(subject: str) -> None:
     seen = read(f"From: MAILER-DAEMON@x.cn\nSubject: {subject}", f"z3@x.cn\nMessage-ID: {ID}")
     assert (seen.bounce, seen.automatic) == (None, "daemon-sender")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: postmaster@x.cn\nSubject: Delivery Status Notification",
+        "From: MAILER-DAEMON@x.cn\nSubject: Mail delivery report",
+    ],
+)
+def test_a_report_that_it_arrived_is_no_bounce(head: str) -> None:
+    assert read(head, f"Your message was successfully delivered to <{LOST}>.\nMessage-ID: {ID}").bounce is None
+    assert read(head, f"Your message was delivered to a@x.cn but could not be delivered to <{LOST}>.").bounce is not None
+
+
+def test_a_mail_folders_own_record_is_no_bounce() -> None:
+    head = "From: Mail System Internal Data <MAILER-DAEMON@x.cn>\nSubject: DON'T DELETE THIS MESSAGE\nX-IMAP: 1 2"
+    assert read(head, "This text is part of the internal format of your mail folder.").bounce is None
 
 
 # --- what our server says of the sender

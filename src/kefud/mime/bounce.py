@@ -58,9 +58,10 @@ _GIVEN_BACK = re.compile(
 )
 _SUCCESS_SUBJECT = re.compile(
     r"(?!.*(?:\bnot\b|n't\b|\bun|fail|未|没|不|无|無)).*"
-    r"(?:success|return receipt|\b(?:delivered|relayed|expanded)\s?:|已(?:送达|送達|中继|传递)|(?:投递|发送)成功)",
+    r"(?:success|return receipt|\b(?:delivered|relayed|expanded|opened)\s?(?:[:)]|$)|\(relay\)|已(?:送达|送達|中继|传递)|(?:投递|发送)成功)",
     re.I | re.S,
 )
+_ARRIVED = re.compile(r"\b(?:was|were|been) (?:successfully )?(?:delivered|relayed) (?:to|successfully)|已(?:经)?成功(?:投递|送达|发送)", re.I)
 _REPLY_LINE = re.compile(
     r"(?<![\d.])[45][0-5]\d\b[^\n]{0,80}(?:user|mailbox|recipient|address|action|deliver|relay|account|reject|denied|用户|收件|邮箱|拒)",
     re.I,
@@ -124,9 +125,9 @@ def read_bounce(root: Part, headers: Headers, sender: str, subject: str, text: s
     if groups:
         return _from_report(root, headers, groups, text)
     other = _is_other_report(root) and not _is_rejection(root, headers)
-    if _SUCCESS_SUBJECT.match(subject) or other or is_away_subject(subject, True):
+    if _SUCCESS_SUBJECT.match(subject) or other or is_away_subject(subject, True) or _arrived(text):
         return None
-    named = b"mailer-daemon" in headers.raw("from").lower()
+    named = b"mailer-daemon" in headers.raw("from").lower() and "x-imap" not in headers  # a mail folder's own record
     if named or not by_system or _SUBJECT.search(subject) or _TEXT.search(text[:8000]):
         return _from_text(root, headers, sender, subject, text)
     if not is_report and _answers(headers) and not is_daemon(sender, headers):
@@ -194,6 +195,12 @@ def _is_other_report(root: Part) -> bool:
     return _report_type(root) in _OTHER_REPORTS or any(
         part.media_type.removeprefix("message/").removeprefix("global-") in _OTHER_REPORTS for part in root.children
     )
+
+
+def _arrived(text: str) -> bool:
+    """Whether it says that the letter came to its receiver, and nothing of any that did not."""
+    start = text[:1000]
+    return bool(_ARRIVED.search(start)) and not (_CODE.search(start) or _TEXT.search(start) or _TO_THE_SENDER.search(start))
 
 
 def _is_rejection(root: Part, headers: Headers) -> bool:
