@@ -229,8 +229,9 @@ class Casework:
         return "a delivery report that names no letter of ours"
 
     def _by_return_path(self, tx: Connection, message: Message) -> dict[str, Any] | None:
-        """The letter whose own return address a message came to (VERP)."""
+        """The letter whose own return address a report came to or names (VERP)."""
         addresses = [a.email for a in (*message.to, *message.cc)]
+        addresses += message.bounce.return_addresses if message.bounce else ()
         ids = tokens.returned(self._token_keys(), addresses)
         return next((x for id in ids if (x := letters.by_id(tx, id))), None)
 

@@ -125,6 +125,20 @@ def test_where_the_address_carries_the_token_no_quotation_is_needed(tmp_path: Pa
         assert LOST in str(back) and office.arrivals["ignored"] == 4
 
 
+@pytest.mark.parametrize("place", ["Delivered-To: {}", "Received: from a by b for <{}>;", "X-Postfix-Sender: rfc822; {}"])
+def test_the_return_address_is_found_where_it_is_not_written_to(tmp_path: Path, place: str) -> None:
+    """A system that writes to whom the From of the letter names, or to nobody: the servers' lines have the address."""
+    with station(tmp_path, service='authserv_id = "mx.estate.example.com"\nreply_tag = true') as office:
+        answered(office)
+        mine = next(x for x in office.smtp.letters if LOST in x.recipients)
+        for address in (mine.sender.replace("+r", "+r9"), mine.sender.replace(".", ".aaaa", 1), mine.sender):
+            report = mail(f"{LOST} 邮箱已满,退信原因:552 full", sender="PostMaster@qq.example.cn", name="", subject="系统退信", to=OWN)
+            office.put(place.format(address).encode() + b"\r\n" + report)
+        office.work()
+        [back] = [h for h in office.history(office.tickets[0]) if h["what"] == "returned"]
+        assert LOST in str(back) and office.arrivals["ignored"] == 2
+
+
 def test_an_owner_cannot_pretend_that_the_departments_letter_came_back(tmp_path: Path) -> None:
     """What the owner holds, the Message-ID and both addresses of his own letters, says nothing of anybody else's (S04)."""
     with station(tmp_path, service='authserv_id = "mx.estate.example.com"\nreply_tag = true') as office:

@@ -41,6 +41,8 @@ class Bounce:
     status: str = ""
     reason: str = ""
     permanent: bool = True
+    return_addresses: tuple[str, ...] = ()
+    """Whatever has the form of our return addresses in it, as in the lines of the servers that took it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,11 @@ def found_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"<{match[0]}>" for match in _ANYWHERE.finditer(text)))
 
 
+def return_addresses_in(text: str) -> tuple[str, ...]:
+    """Whatever in a text has the form of our return addresses, from the tag to the @. Nothing is said of whether one is genuine."""
+    return tuple(dict.fromkeys(match[0] for match in _RETURN_ADDRESS.finditer(text)))[:20]
+
+
 def nonce(message_id: str) -> str:
     """The nonce in a Message-ID of ours, "" where it has none."""
     match = _MESSAGE_ID.fullmatch(message_id)

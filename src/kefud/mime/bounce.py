@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from kefud.desk.message import Bounce
-from kefud.desk.tokens import found_in
+from kefud.desk.tokens import found_in, return_addresses_in
 from kefud.mime.addresses import email_of, first_email
 from kefud.mime.automatic import is_away_subject, is_daemon, is_no_reply, null_return_path, own_words
 from kefud.mime.charsets import decode
@@ -190,6 +190,11 @@ def _source(root: Part) -> str:
     return b"\n".join(pieces).decode("ascii", "replace")
 
 
+def _return_addresses(root: Part) -> tuple[str, ...]:
+    head = root.source[: min(root.start, _EXAMINED)].decode("ascii", "replace")
+    return return_addresses_in(f"{head}\n{_source(root)}")
+
+
 def _is_other_report(root: Part) -> bool:
     """A receipt or a complaint: it encloses our letter too, and tells of no delivery."""
     return _report_type(root) in _OTHER_REPORTS or any(
@@ -230,6 +235,7 @@ def _from_report(root: Part, headers: Headers, groups: list[Headers], text: str)
         recipients=recipients or _recipients(headers, text, ""),
         status=status,
         reason=reason.partition(";")[2].strip()[:300] or reason[:300],
+        return_addresses=_return_addresses(root),
         permanent=not delayed,  # "failed" is final whatever the status: 4.4.7 is a queue that gave up (RFC 3464 2.3.3)
     )
 
@@ -273,6 +279,7 @@ def _from_text(root: Part, headers: Headers, sender: str, subject: str, text: st
         status=status,
         reason=_reason(seen) or clean(subject)[:300],
         permanent=not temporary,
+        return_addresses=_return_addresses(root),
     )
 
 
