@@ -172,6 +172,21 @@ def test_a_report_names_recipient_status_reason_and_the_mail(last: str) -> None:
     assert bounce.reason == "550 no such user here" and bounce.permanent
 
 
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ("ORIGINAL-RECIPIENT: rfc822;unknown\nFINAL-RECIPIENT:LOCAL;<z3@x.cn>", ("z3@x.cn",)),
+        ("Original-Recipient: rfc822;z3@x.cn\nFinal-Recipient: x400; /G=z/O=x/", ("z3@x.cn",)),
+        ("Final-Recipient: x400; /G=z/O=x/", ("z4@x.cn",)),
+    ],
+)
+def test_a_recipient_is_named_somewhere(fields: str, found: tuple[str, ...]) -> None:
+    head = "From: postmaster@mx.cn\nContent-Type: multipart/report; boundary=R"
+    body = f"--R\n\nNot delivered: z4@x.cn\n--R\nContent-Type: message/delivery-status\n\n{fields}\nAction: failed\n--R--\n"
+    bounce = read(head, body).bounce
+    assert bounce is not None and bounce.recipients == found
+
+
 @pytest.mark.parametrize(("action", "status"), [("delayed", "4.4.1"), ("delayed", "4.2.2"), ("delayed", "5.0.0")])
 def test_what_may_still_arrive_is_not_permanent(action: str, status: str) -> None:
     bounce = report(action, status).bounce
@@ -355,6 +370,7 @@ def test_a_system_that_goes_on_trying_has_not_given_up(subject: str, words: str)
     [
         ("From: no-reply@parcel.example.cn\nSubject: 快件无法送达", "您的快件无法送达,已被退回。运单号 5512345。"),
         ("From: no-reply@jobs.example.com\nSubject: Your application was rejected", "Your application 550 was rejected."),
+        ("From: noreply@ci.example.com\nSubject: Run failed", "Step 2: unable to deliver the message to x@example.com. Error 500"),
         ("From: noreply@shop.example.com\nSubject: Order 500 not delivered", "The courier was unable to deliver your parcel."),
         (f"Return-Path: <>\nFrom: {LOST}\nIn-Reply-To: {ID}\nSubject: 不在办公室", f"我出差了,不能处理邮件。\n\n原始邮件\nMessage-ID: {ID}"),
         (f"Return-Path: <>\nFrom: {LOST}\nIn-Reply-To: {ID}\nSubject: Delayed response", "I cannot read mail before Monday."),

@@ -157,7 +157,8 @@ def _speaks_as_a_system(root: Part, headers: Headers, sender: str, subject: str,
     if enclosed:
         return not _answers(headers)
     why = _STATUS.search(start) or _CODE.search(start) or _LABEL.search(start)
-    return bool(why and _recipients(headers, text, sender) and (_SUBJECT.search(subject) or is_no_reply(sender)))
+    named = _SUBJECT.search(subject) or told[0].startswith('"')  # the subjects of what is written for programs say nothing
+    return bool(why and named and _recipients(headers, text, sender))
 
 
 def _is_a_systems(letter: Part) -> bool:
@@ -227,7 +228,7 @@ def _from_report(root: Part, headers: Headers, groups: list[Headers], text: str)
     if not failing:
         return None
     delayed = all(_field(group, "action").lower().startswith("delayed") for group in failing)
-    recipients = _unique(first_email(_field(g, "original-recipient") or _field(g, "final-recipient")) for g in failing)
+    recipients = _unique(first_email(_field(g, "original-recipient")) or first_email(_field(g, "final-recipient")) for g in failing)
     status = next((match[1] for g in failing if (match := _STATUS.search(_field(g, "status")))), "")
     reason = next((_field(g, "diagnostic-code") for g in failing if "diagnostic-code" in g), "") or _reason(text)
     return Bounce(
