@@ -395,7 +395,9 @@ def test_a_person_who_speaks_of_lost_mail_is_no_bounce(subject: str, words: str)
     assert (seen.bounce, seen.automatic) == (None, "")
 
 
-@pytest.mark.parametrize("words", ["你们的邮件无法打开,见附件。", "Your message came three days late. Nothing was repaired."])
+@pytest.mark.parametrize(
+    "words", ["你们的邮件无法打开,见附件。", "你们的邮件未送达业主,见附件。", "Your message came three days late. Nothing was repaired."]
+)
 def test_a_person_who_encloses_our_letter_is_no_bounce(words: str) -> None:
     seen = read(f"From: {LOST}\nSubject: x{MIXED}", f"--B\n\n{words}{QUOTED}")
     assert (seen.bounce, seen.automatic) == (None, "")

@@ -145,20 +145,20 @@ def _speaks_as_a_system(root: Part, headers: Headers, sender: str, subject: str,
     """
     if _ANSWER.match(subject):
         return False
+    named = _SUBJECT.search(subject)
+    enclosed = [part.children[0] for part in islice(_all_parts(root), 30) if part.is_message and part.children]
+    if not named and not enclosed and not text.startswith("{"):
+        return False  # as nearly every mail
     start = " ".join(own_words(text[:1000]).partition("\nReceived:")[0].split())
     told = _TO_THE_SENDER.search(start)
-    if _SUBJECT.search(subject) and _SYSTEM_NAME.search(headers.text("from")):
+    if named and _SYSTEM_NAME.search(headers.text("from")):
         return bool(told) or _gives_back(root, text)
-    if not told or _FIRST_PERSON.search(start):
-        return False
-    enclosed = [part.children[0] for part in islice(_all_parts(root), 30) if part.is_message and part.children]
-    if any(_is_a_systems(letter) for letter in enclosed):
-        return False  # people pass on what they got
-    if enclosed:
-        return not _answers(headers)
+    if not told or _FIRST_PERSON.search(start) or any(_is_a_systems(letter) for letter in enclosed):
+        return False  # people say so themselves, or pass on what they got
     why = _STATUS.search(start) or _CODE.search(start) or _LABEL.search(start)
-    named = _SUBJECT.search(subject) or told[0].startswith('"')  # the subjects of what is written for programs say nothing
-    return bool(why and named and _recipients(headers, text, sender))
+    if enclosed:
+        return bool(why or _ADDRESS.search(start)) and not _answers(headers)
+    return bool(why and _recipients(headers, text, sender))
 
 
 def _is_a_systems(letter: Part) -> bool:
