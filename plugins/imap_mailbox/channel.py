@@ -122,7 +122,7 @@ class Mailbox:
         self._connected_at = float("-inf")
 
     def _new_in(self, folder: str, ledger: Ledger, now: Callable[[], datetime]) -> Iterator[Sequence[Arrival]]:
-        box, began = self._ready().select(folder), now()
+        box, began = self._ready().select(folder, anew=True), now()
         everything = self._everything_due(box, ledger, began)
         noted = self._noted(box, ledger)
         uids = self._at(box).uids(0 if everything else noted)

@@ -85,9 +85,12 @@ class Session:
         assert self._client is not None
         return self._client
 
-    def select(self, folder: str) -> Box:
-        """Make ``folder`` the selected one; nothing is sent if it is already."""
-        if self.box is None or self.box.name != folder:
+    def select(self, folder: str, *, anew: bool = False) -> Box:
+        """Make ``folder`` the selected one; nothing is sent if it is already, unless ``anew`` asks for what it is now.
+
+        Only SELECT tells for certain: where a folder was renamed and another has its name now, a server may go on with the old one.
+        """
+        if anew or self.box is None or self.box.name != folder:
             self.box = None
             try:
                 self.box = self._selected(folder)
@@ -98,8 +101,6 @@ class Session:
     def uids(self, above: int = 0) -> list[int]:
         """UIDs greater than ``above`` in the selected folder, ascending."""
         with self._speaking("searching"):
-            self.client.link.news = False
-            self.client.noop()  # a search need not see what came since the last command
             # UID n:* always names the last mail too, even when its UID is below n.
             lines = self.client._raw_command_untagged(b"SEARCH", [b"UID", b"%d:*" % (above + 1)])
         found = {int(word) for line in lines or () if line for word in line.partition(b"(")[0].split() if word.isdigit()}
@@ -133,7 +134,7 @@ class Session:
             self.client.add_flags(list(uids), [flag], silent=True)
 
     def move(self, uids: Sequence[int], folder: str) -> None:
-        """Into ``folder``, which is created if it is missing."""
+        """Into ``folder``, which is created if it is missing. Dovecot also refuses once where others took one of the mails away."""
         try:
             self._move(uids, folder)
         except Refused:
@@ -217,6 +218,7 @@ class Session:
             except imaplib.IMAP4.readonly:
                 writable = False
                 answer = self.client.select_folder(folder, readonly=True)
+            self.client.link.news = False
         validity = answer.get(b"UIDVALIDITY", 0)
         if not isinstance(validity, int) or validity <= 0:
             raise SourceFailed(f"the server gives folder {folder} no UIDVALIDITY; its mails cannot be told apart", page=True)

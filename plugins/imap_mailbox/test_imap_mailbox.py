@@ -198,6 +198,36 @@ def test_idle_wakes_on_a_new_mail(account: Account, at: Callable[..., Mailbox]) 
     assert len(take_in(channel, ledger)) == 1
 
 
+def test_a_folder_made_anew_in_a_blink_is_read_at_the_next_look(account: Account, at: Callable[..., Mailbox]) -> None:
+    """Dovecot then goes on with the old folder for a connection that has it open, and says only NO in passing."""
+    account.put(mail("1"), folder="客服")
+    channel, ledger = at(account, folder="客服"), MemoryLedger()
+    assert len(take_in(channel, ledger)) == 1
+    with account.client() as other:
+        other.rename_folder("客服", "去年")
+        other.create_folder("客服")
+    account.put(mail("2"), folder="客服")
+    assert "" in [look(channel, ledger) for _ in range(2)]
+    assert len(ledger.arrivals) == 2
+
+
+def test_a_mail_that_others_took_away_holds_no_other_back(account: Account, at: Callable[..., Mailbox]) -> None:
+    """Dovecot refuses to move any mail where one of them is gone."""
+    for n in range(3):
+        account.put(mail(str(n)))
+    channel, ledger = at(account, processed_folder="Done"), MemoryLedger()
+    [batch] = channel.fetch(ledger, ManualClock())
+    ledger.store(batch)
+    with account.client() as other:
+        other.create_folder("Done")
+        other.select_folder("INBOX")
+        other.delete_messages([2])
+        other.expunge()
+    channel.acknowledge([arrival.ref for arrival in batch])
+    assert (len(account.files()), len(account.files("Done"))) == (0, 2)
+    assert take_in(channel, ledger) == [] and not ledger.problems
+
+
 def test_a_probe_logs_in_and_opens_every_folder(account: Account, at: Callable[..., Mailbox]) -> None:
     at(account).probe()
     with pytest.raises(SourceFailed, match="没有"):

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from imapclient import IMAPClient
+
 from servers.certificates import certificates
 
 PASSWORD = "pw"
@@ -101,6 +103,12 @@ class Mailbox:
         place = self.folder(folder)
         found = [path.name for part in ("new", "cur") if (place / part).is_dir() for path in (place / part).iterdir()]
         return sorted(found)
+
+    def client(self) -> IMAPClient:
+        """Another client of the mailbox, logged in; use it as a context manager."""
+        client = IMAPClient("127.0.0.1", self.port, ssl=False)
+        client.login(self.user, PASSWORD)
+        return client
 
     def _own(self, path: Path) -> None:
         if os.getuid() == 0:
