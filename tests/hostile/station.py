@@ -34,6 +34,7 @@ CHANNELS = {
     "calls": '[[channel]]\nid = "calls"\nplugin = "phone_log"\nfolder = "calls"\nsettle = "10ms"\nunclosed = "50ms"\nlate = "100ms"\n',
     "box": '[[channel]]\nid = "box"\nplugin = "complaint_box"\nfolder = "box"\nsettle = "10ms"\n',
 }
+MAILDIR = 'plugin = "maildir"\npath = "mail"\nevery = "100ms"\nretry = "100ms"'
 
 
 class Station:
@@ -54,6 +55,7 @@ class Station:
         nursery: Nursery | None = None,
         busy: float = 0.0,
         parties: str = PARTIES,
+        channel: str = MAILDIR,
     ) -> None:
         self.home = home
         self.smtp = smtp
@@ -75,10 +77,7 @@ own_addresses = ["{address}"]
 outgoing = {{ name = "客户服务中心", address = "{address}" }}
 [[channel]]
 id = "kefu"
-plugin = "maildir"
-path = "mail"
-every = "100ms"
-retry = "100ms"
+{channel}
 {"".join(CHANNELS[f] for f in folders)}
 [[transport]]
 id = "mail"
