@@ -252,19 +252,22 @@ class Mailbox:
         settings, session = self.settings, self._ready()
         if settings.marks == "none" or not box.writable:
             return
+        told = f"mails in {box.name} cannot be {'moved' if settings.marks == 'move' else 'flagged'}"
         try:
             if settings.marks == "move":
                 session.move(uids, settings.processed_folder)
             else:
                 session.flag(uids, settings.flag)
                 self._done.setdefault(box.name, set()).update(uids)
+            self._reported.discard(told)
         except Refused as refusal:
-            self._complain(f"mails in {box.name} cannot be {'moved' if settings.marks == 'move' else 'flagged'}: {refusal}")
+            self._complain(told, f": {refusal}")
 
-    def _complain(self, text: str) -> None:
-        if text not in self._reported and len(self._reported) < 1000:
-            self._reported.add(text)
-            self._complaints.append(text)
+    def _complain(self, what: str, why: str = "") -> None:
+        """Once; the server's words may differ each time, for some put the time into them."""
+        if what not in self._reported and len(self._reported) < 1000:
+            self._reported.add(what)
+            self._complaints.append(what + why)
 
     def _report(self, ledger: Ledger) -> None:
         while self._complaints:

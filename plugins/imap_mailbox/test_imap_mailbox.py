@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import sys
 import time
 import tracemalloc
@@ -525,11 +526,22 @@ def test_without_uidplus_nothing_is_copied_twice(make: Callable[..., Mailbox]) -
 
 
 def test_a_server_that_refuses_filing_is_reported_once(make: Callable[..., Mailbox]) -> None:
-    with ScriptedImap(numbered(1), STORE=lambda talk, command: talk.no(command, b"read only")) as server:
+    """Though it says each time how long that took it; and again where it could be done in between."""
+    answers = itertools.count()
+
+    def store(talk: Talk, command: Command) -> object:
+        n = next(answers)
+        return DEFAULT if n == 3 else talk.no(command, b"read only (0.00%d secs)" % n)
+
+    with ScriptedImap(numbered(1), STORE=store) as server:
         channel, ledger = make(server.port), MemoryLedger()
         for _ in range(3):
             assert not look(channel, ledger)
-    assert len(ledger.arrivals) == 1 and len(ledger.problems) == 1 and "flagged" in ledger.problems[0]
+        assert len(ledger.arrivals) == 1 and len(ledger.problems) == 1 and "flagged: " in ledger.problems[0]
+        for n in (2, 3):
+            server.mails[n] = mail(str(n))
+            assert not look(channel, ledger)
+    assert next(answers) >= 5 and len(ledger.problems) == 2
 
 
 # --- waiting
