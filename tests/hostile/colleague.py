@@ -24,6 +24,7 @@ from kefud.store.tables import ArrivalRow
 
 LEAK = "厨房水龙头坏了,一直滴水,请派人来修。"
 DONE = "已处理"
+MOVED = f'processed_folder = "{DONE}"'
 DRAWERS = ("投诉", "待办", DONE)
 Result = TypeVar("Result")
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 from imapclient import IMAPClient
 
 from servers.certificates import certificates
@@ -117,12 +118,33 @@ class Mailbox:
 
 
 class Dovecot:
-    """A running server; use `dovecot()` to start and stop it."""
+    """A server; use `dovecot()` for one that runs. It may be stopped and started again, and keeps its ports and its mails."""
 
     def __init__(self, home: Path, port: int, tls_port: int) -> None:
         self.home = home
         self.port = port
         self.tls_port = tls_port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["dovecot", "-c", str(self.home / "dovecot.conf"), "-F"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        _wait_for(self.port, self._process)
+
+    def stop(self) -> None:
+        """Connections end; mails can still be delivered."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        served = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        process.wait(10)
+        for child in served:  # an imap process goes on serving whoever is connected
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        if process.stderr:
+            process.stderr.close()
 
     def mailbox(self) -> Mailbox:
         """A fresh, empty mailbox."""
@@ -138,17 +160,12 @@ def dovecot() -> Iterator[Dovecot]:
     home = Path(tempfile.mkdtemp(prefix="kd-"))
     port, tls_port = _free_ports(2)
     _write_config(home, port, tls_port)
-    process = subprocess.Popen(
-        ["dovecot", "-c", str(home / "dovecot.conf"), "-F"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    server = Dovecot(home, port, tls_port)
     try:
-        _wait_for(port, process)
-        yield Dovecot(home, port, tls_port)
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(10)
-        if process.stderr:
-            process.stderr.close()
+        server.stop()
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hostile.colleague import DONE, Colleague, Owners, each_once, imap_channel, taken
+from hostile.colleague import MOVED, Colleague, Owners, each_once, imap_channel, taken
 from hostile.station import Station, environment, kefud
 from hostile.test_children import end, eventually
-from servers.dovecot import Dovecot
+from servers.dovecot import Dovecot, dovecot
 from servers.scripted_smtp import ScriptedSmtp
 from torture.crash import count
 
-MOVED = f'processed_folder = "{DONE}"'
 SOON = 30.0
 """Seconds within which a mail that stays in the mailbox is taken in, whatever happened there before."""
 
@@ -48,7 +48,9 @@ def held(daemon: psutil.Popen) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("seed", "folder", "more"), [(12, "INBOX", MOVED), (13, "客服", MOVED), (14, "客服", ""), (15, "INBOX", "idle = false")]
 )
-def test_others_work_in_the_mailbox(tmp_path: Path, imap_server: Dovecot, seed: int, folder: str, more: str) -> None:
+def test_others_work_in_the_mailbox(
+    tmp_path: Path, imap_server: Dovecot, capsys: pytest.CaptureFixture[str], seed: int, folder: str, more: str
+) -> None:
     """What stays is taken in soon, what was ever seen is kept, each mail is one ticket; and no process or descriptor is left over."""
     chance = random.Random(seed)
     mailbox = imap_server.mailbox()
@@ -59,12 +61,12 @@ def test_others_work_in_the_mailbox(tmp_path: Path, imap_server: Dovecot, seed: 
     with ScriptedSmtp() as smtp:
         office = Station(tmp_path, smtp=smtp, channel=imap_channel(tmp_path, mailbox, folder, more))
         with running(office) as daemon:
-            for n in range(count(200)):
+            while (n := colleague.done.total()) < count(200):
                 owners.write(chance.choice((0, 0, 0, 0, 1, 1, 12)))
                 colleague.act()
                 time.sleep(chance.choice((0, 0, 0, 0.1, 0.4)))
                 seen |= taken(office)
-                if n % 50 == 49:
+                if n // 50 >= len(families):
                     eventually(lambda: colleague.here() <= taken(office), SOON)
                     families.append(held(daemon))
             colleague.brings_all_back()
@@ -75,8 +77,41 @@ def test_others_work_in_the_mailbox(tmp_path: Path, imap_server: Dovecot, seed: 
         each_once(office, owners, colleague)
         assert seen <= taken(office)
         assert all(colleague.done[act.__name__] for act in colleague.acts), colleague.done
-        print(dict(colleague.done), dict(colleague.beaten), dict(office.arrivals), len(owners.senders), families)
+        with capsys.disabled():
+            print(f" {dict(colleague.done)}, beaten {colleague.beaten.total()} times, {dict(office.arrivals)},", end=" ")
         assert families[-1][0] <= families[0][0] and families[-1][1] <= families[0][1] + 10, families
+
+
+def test_a_server_that_is_stopped_with_much_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stopped in the midst of reading; it is asked more and more rarely, and all that came meanwhile is taken in once."""
+    mails = max(500, count(500))
+    with dovecot() as server, ScriptedSmtp() as smtp:
+        mailbox = server.mailbox()
+        eyes = Colleague(mailbox, "INBOX", random.Random(13), time.sleep)
+        owners = Owners(mailbox, "INBOX", lambda: datetime.now(UTC))
+        office = Station(tmp_path, smtp=smtp, channel=imap_channel(tmp_path, mailbox, "INBOX", MOVED))
+        with running(office) as daemon:
+            owners.write(3)
+            eventually(lambda: set(owners.senders.values()) <= reached(smtp), 60)
+            before = held(daemon)
+            owners.write(60)
+            eventually(lambda: len(taken(office)) > 3, SOON)
+            server.stop()
+            first = len(taken(office))
+            owners.write(mails)
+            time.sleep(12)
+            tries = [int(n) for n in re.findall(r"channel-failed .*failures=(\d+)", (tmp_path / "log").read_text("utf-8"))]
+            assert tries == list(range(1, len(tries) + 1)) and 4 <= len(tries) <= 10, "each pause is twice as long"
+            server.start()
+            eventually(lambda: len(taken(office)) > first, SOON)
+            since = time.monotonic()
+            eventually(lambda: len(taken(office)) == len(owners.senders), 60)
+            took = time.monotonic() - since
+            eventually(lambda: set(owners.senders.values()) <= reached(smtp), 600)
+            with capsys.disabled():
+                print(f" {mails} mails taken in within {took:.1f} s, answered within {time.monotonic() - since:.1f} s,", end=" ")
+            assert held(daemon)[0] <= before[0]
+        each_once(office, owners, eyes)
 
 
 def reached(smtp: ScriptedSmtp) -> set[str]:
