@@ -68,7 +68,7 @@ def test_others_work_in_the_mailbox(
                 colleague.act()
                 time.sleep(chance.choice((0, 0, 0, 0.1, 0.4)))
                 seen |= taken(office)
-                if n // 50 >= len(families):
+                if n // 50 > len(families):
                     eventually(lambda: colleague.here() <= taken(office), SOON)
                     families.append(held(daemon))
             colleague.brings_all_back()
