@@ -50,6 +50,8 @@ REPORTED = (
 SUPERIORS = {"property_supervisor": "pm_dept_manager", "property_manager": "leadership"}
 """Whom those who check the ledger tell at once of an important matter (S0-4.2.4, S0-4.2.5)."""
 CLASSIFIED = ("kind", "category", "urgency", "important", "origin", "house", "subject", "summary", "masked", "dispute")
+RESUMING = ("handle", "reply", "respond", "transfer")
+"""Orders that say that the work goes on: what we waited for is here, or is not needed any more."""
 ELSEWHERE = ("approve", "reject", "visit", "reopen")
 """Orders that the plugins approvals and visits carry out."""
 
@@ -86,6 +88,7 @@ class Orders:
             "decline": self._decline,
             "plan": self._plan,
             "need_info": self._need_info,
+            "got_info": self._got_info,
             "classify": self._classify,
             "withdraw": self._withdraw,
             "done": self._done,
@@ -97,6 +100,8 @@ class Orders:
 
     def carry_out(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         step = self._orders.get(order.command)
+        if step and ticket.status == "need_info" and _resumes(order):
+            return _resumed(ticket, order, step)
         return step(ticket, order) if step else iter(())
 
     def _assign(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
@@ -359,11 +364,23 @@ class Orders:
         elif again := [item for item in missing if item in asked]:
             yield Refuse(f"已向顾客要过:{'、'.join(again)},不重复索要(S0-4.2.1)", rule="S0-4.2.1")
         else:
-            values = {"missing": missing, "asked_for": [*asked, *missing], "need_info_from": ticket.status}
+            since = _waited_from(ticket) if ticket.status == "need_info" else ticket.status
+            values = {"missing": missing, "asked_for": [*asked, *missing], "need_info_from": since}
             yield SetFields(values, rule="S3-2.2.2", why="所缺资料一次问全")
             yield Move("need_info", order.by, rule="S3-2.2.2", why=f"待补充:{'、'.join(missing)}")
             letter = Reply("replies/need-info", {"missing": missing}, rule="S3-2.2.2", why="所缺资料一次问全")
             yield _written(ticket, letter, f"请电话请顾客一次补齐:{'、'.join(missing)}")
+
+    def _got_info(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
+        """What was missing came by telephone or over the counter."""
+        text = _text(order, "text")
+        if ticket.status != "need_info":
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,没有等待补充的资料")
+        elif not text:
+            yield Refuse("请写明收到了哪些资料(S1-4.3.3)", rule="S1-4.3.3")
+        else:
+            yield Remark(f"{chinese(order.by)}收到补充资料:{text}", rule="S1-4.3.3")
+            yield from _back_to_work(ticket, order, text)
 
     def _classify(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         given = {name: _value(name, order.args[name]) for name in CLASSIFIED if order.args.get(name) is not None}
@@ -414,6 +431,32 @@ class Orders:
         return as_instant(str(value)) or parse_when(str(value), order.at, self.site.calendar)
 
 
+def _resumes(order: Ordered) -> bool:
+    return order.command in RESUMING or (order.command == "assign" and bool(order.args.get("department")))
+
+
+def _resumed(
+    ticket: Ticket, order: Ordered, step: Callable[[Ticket, Ordered], Iterator[Decision]]
+) -> Iterator[Decision]:
+    """The order as it is carried out where the ticket waited from; one that is refused leaves it waiting."""
+    decisions = list(step(ticket.changed(status=_waited_from(ticket)), order))
+    if decisions and not isinstance(decisions[0], Refuse):
+        yield from _back_to_work(ticket, order, order.text)
+    yield from decisions
+
+
+def _back_to_work(ticket: Ticket, order: Ordered, text: str) -> Iterator[Decision]:
+    why = f"{chinese(order.by)}登记资料已补充"
+    yield SetFields({"info_received": text, "missing": []}, rule="S0-4.2.1", why=why)
+    yield Move(_waited_from(ticket), order.by, rule="S0-4.2.1", why=why)
+    yield from _done(ticket, order.at, "tell")
+
+
+def _waited_from(ticket: Ticket) -> str:
+    """The state in which something was found to be missing."""
+    return "in_progress" if ticket.fields.get("need_info_from") == "in_progress" else "triaged"
+
+
 def _enclosed(order: Ordered) -> dict[str, list[str]]:
     """What goes to the customer along with the result (S3-2.4.2)."""
     given = order.args.get("enclosures") or ()
@@ -447,7 +490,7 @@ def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) 
     """Words to the customer while the work goes on: progress, no answer (S3-2.3.2)."""
     yield SetFields({"progress_note": text}, rule="S3-2.3.2", why=why)
     if spoken:
-        yield from _said(ticket, order.at, why)
+        yield from _said(ticket, order.at, why, answered=False)
         yield Remark(f"{why}:{text}", rule="S3-2.3.2")
     else:
         yield Reply("replies/progress", {"progress": text}, meets="first_response", rule="S3-2.3.2", why=why)
@@ -478,10 +521,11 @@ def _written(ticket: Ticket, letter: Reply, words: str) -> Decision:
     return AddTask("tell", ticket.handler or "cs_clerk", words, key=f"tell:{letter.template}", rule=letter.rule, why=letter.why)
 
 
-def _said(ticket: Ticket, at: datetime, why: str) -> Iterator[Decision]:
+def _said(ticket: Ticket, at: datetime, why: str, *, answered: bool = True) -> Iterator[Decision]:
+    """What spoken words keep: the answer only if they were one, or came at the time agreed (S0-4.1.3)."""
     for name in ("first_response", "callback", "reply"):
         running = ticket.deadline(name)
-        if running and running.open:
+        if running and running.open and (answered or name != "reply" or running.agreed):
             yield StopClock(name, at, rule=running.rule, why=why)
     yield from _done(ticket, at, "callback", "respond", "tell")
 

@@ -28,6 +28,7 @@ from kefud.api import (
     Write,
 )
 from kefud.config import load
+from kefud.desk.ticket import Task
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
@@ -404,6 +405,57 @@ def test_missing_papers_are_asked_for_once(site: Site) -> None:
     assert outcome.ticket.status == "need_info" and replies(outcome) == ["replies/need-info"]
     back = outcome.ticket.changed(status="in_progress")
     assert "房产证复印件" in ordered(site, back, "need_info", missing=["房产证复印件"]).refused[0]
+
+
+def waiting(**values: Any) -> Ticket:
+    """A caller's question that waits for papers; the call that asks for them is still to be made."""
+    clock = Deadline("reply", NOW.replace(day=4), DUE, "S3-3.3.1", "1 calendar_days")
+    tell = Task("tell", "cs_clerk", None, "请电话请顾客一次补齐:图纸")
+    return repair(**{
+        "kind": "consultation", "status": "need_info", "department": "cs_center", "documents": (), "deadlines": (clock,),
+        "requester": Requester("华某样", "13800000208"), "fields": {"need_info_from": "triaged", "missing": ["图纸"]},
+        "tasks": (tell,), **values,
+    })  # fmt: skip
+
+
+def test_what_came_over_the_counter_ends_the_waiting(site: Site) -> None:
+    assert ordered(site, waiting(), "got_info").refused and ordered(site, repair(), "got_info", text="图纸").refused
+    outcome = ordered(site, waiting(), "got_info", text="图纸已送到前台")
+    assert outcome.ticket.status == "triaged" and outcome.ticket.fields["info_received"] == "图纸已送到前台"
+    assert outcome.ticket.fields["missing"] == [] and all(t.done_at for t in outcome.ticket.tasks)
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "state"),
+    [
+        ("reply", {"text": "可到前台办理。", "by": "phone"}, "answered"),
+        ("handle", {"result": "已办理"}, "handled"),
+        ("respond", {"text": "顾客来电补充"}, "triaged"),
+        ("transfer", {"to": "engineering", "reason": "图纸须核对"}, "assigned"),
+        ("assign", {"department": "cs_center"}, "triaged"),
+    ],
+)
+def test_who_goes_on_waits_no_longer(site: Site, command: str, args: dict[str, str], state: str) -> None:
+    assert ordered(site, waiting(), command, **args).ticket.status == state
+
+
+def test_an_order_that_is_refused_leaves_the_ticket_waiting(site: Site) -> None:
+    for command, args in (("reply", {}), ("handle", {}), ("transfer", {"to": "外星部"}), ("assign", {"handler": "cs_clerk"})):
+        assert ordered(site, waiting(), command, **args).ticket.status == "need_info"
+
+
+def test_asking_twice_does_not_forget_where_the_work_stood(site: Site) -> None:
+    asked = ordered(site, repair(status="in_progress", documents=()), "need_info", missing=["图纸"]).ticket
+    again = ordered(site, asked, "need_info", missing=["收据"]).ticket
+    assert ordered(site, again, "got_info", text="都收到了").ticket.status == "in_progress"
+
+
+@pytest.mark.parametrize(("agreed", "kept"), [(False, False), (True, True)])
+def test_a_word_in_between_is_no_answer_unless_it_came_as_agreed(site: Site, agreed: bool, kept: bool) -> None:
+    clock = Deadline("reply", NOW.replace(day=4), DUE, "S0-4.1.3", agreed=agreed)
+    ticket = repair(status="in_progress", requester=Requester("华某样", "13800000208"), deadlines=(clock,))
+    running = ordered(site, ticket, "reply", text="配件已到", by="phone").ticket.deadline("reply")
+    assert running and (running.met is not None) is kept
 
 
 def test_a_correction_stays(site: Site) -> None:

@@ -147,6 +147,7 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "adopt": ("adopt", "A suggestion is adopted; one that is not: decline.", ("reason", "plan", "partly!")),
     "plan": ("plan", "The detailed plan to the customer.", ("text", "until=promised_at", "by")),
     "need-info": ("need_info", "Ask the requester for what is missing, all at once; may be repeated.", ("missing*",)),
+    "got-info": ("got_info", "What was missing came by telephone or over the counter; the work goes on.", ("text",)),
     "respond": ("respond", "A person has spoken with the requester.", ("text",)),
     "callback": ("respond", "The call-back was made.", ("text",)),
     "finding": ("finding", "An item of an inspection was looked at again: ok, or open.", ("item", "state", "text")),
