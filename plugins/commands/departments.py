@@ -213,19 +213,21 @@ class Departments:
             answer.refuse("transfer", f"工单当前为“{chinese(ticket.status)}”,不可转办")
             return
         department = "contractor" if isinstance(target, Party) and target.kind == "contractor" else id
-        if department == ticket.department and ticket.fields.get("contractor") in (None, "", id):
+        same_firm = department != "contractor" or ticket.fields.get("contractor") in (None, "", id)
+        same = department == ticket.department and same_firm
+        if same and (department == "cs_center" or has_notice(ticket, id)):
             answer.refuse("transfer", f"本件现由{name}办理")
             return
         why = f"{self.name(by)}转{name}:{reason or '未写原因'}"
-        if ticket.transfers >= 1:
+        if ticket.transfers >= 1 and not same:
             yield from self.to_coordinator(ticket, why, f"transfer:{ticket.transfers + 1}", transfer=True)
             answer.done("transfer", "本件已是第二次转办,按规定交物业经理协调(S0-4.3.2)")
             return
         if department == "contractor":
             yield SetFields({"contractor": id}, rule="S1-2.2", why=why)
-        yield Assign(department, transfer=True, rule="S0-4.2.1", why=why)
+        yield Assign(department, transfer=not same, decided=True, rule="S0-4.2.1", why=why)
         if department != "cs_center":
-            yield self.notice(ticket.changed(department=department), target, at, reason)
+            yield self.notice(ticket.changed(department=department), target, at, "" if same else reason)
             yield from _reassigned(ticket)
             yield Move("assigned", by, rule="S0-4.2.1", why=why)
         yield Remark(f"转{name},原因:{reason or '未写'}", rule="S0-4.2.1")
@@ -297,6 +299,13 @@ class Departments:
             why="转办",
         )
 
+    def known(self, text: str) -> str:
+        """The id of the department or firm a person names, "" where there is none."""
+        if self.site.party(text) or text in ALIASES:
+            return text
+        found = self.find(text)
+        return found.id if isinstance(found, Party) else found or ""
+
     def find(self, text: str) -> Party | str | None:
         """The department a text names at its beginning: a party's name or id, or a usual word for it."""
         head = fold(text).lstrip(" ,:给交由至到往请")[:24]
@@ -311,6 +320,12 @@ class Departments:
     def name(self, id: str) -> str:
         party = self.site.party(id)
         return party.name if party and party.name else chinese(id)
+
+
+def has_notice(ticket: Ticket, id: str) -> bool:
+    """Whether a department, or the firm that works for "contractor", has a notice that stands."""
+    its = (id, ticket.fields.get("contractor")) if id == "contractor" else (id,)
+    return any(d.form == "notice" and not d.void and d.to in its for d in ticket.documents)
 
 
 def lacking(ticket: Ticket) -> list[str]:

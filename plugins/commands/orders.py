@@ -38,7 +38,7 @@ from kefud.api import (
 )
 
 from .customers import decide_extension
-from .departments import Answer, Departments, ask_extension, lacking
+from .departments import Answer, Departments, ask_extension, has_notice, lacking
 from .repairs import filed, unreadable
 
 SIGNING = ("cs_manager", "leader_in_charge", "leadership")
@@ -109,16 +109,34 @@ class Orders:
         if not department and not handler:
             yield Refuse("请写明责任部门或经办人")
             return
-        if department and ticket.document("notice") and department != ticket.department:
+        if department and not self.departments.known(department):
+            yield Refuse(f"没有部门“{department}”")
+            return
+        if department and self._is_handed_over(ticket, department):
             yield from self._hand_over(ticket, department, order)
         elif department:
-            yield Assign(department, rule="S3-2.5.2", why=f"{chinese(order.by)}指定责任部门")
+            yield from self._led_by(department, rule="S3-2.5.2", why=f"{chinese(order.by)}指定责任部门")
             yield Lock(("department",), rule="S1-4.3.5")
         if handler:
-            yield Assign(handler=handler, rule="S3-2.5.2", why=f"{chinese(order.by)}指定经办人")
+            yield Assign(handler=handler, decided=True, rule="S3-2.5.2", why=f"{chinese(order.by)}指定经办人")
             yield Lock(("handler",), rule="S1-4.3.5")
         if ticket.status == "registered":
             yield Move("triaged", order.by, rule="S1-4.3.5")
+
+    def _is_handed_over(self, ticket: Ticket, to: str) -> bool:
+        """Whether the department is told by the order itself: it takes over from another, or was never told that it leads."""
+        if to != ticket.department:
+            return ticket.document("notice") is not None
+        waits = to != "cs_center" and ticket.status in ("triaged", "assigned", "acknowledged", "in_progress")
+        return waits and not has_notice(ticket, to)
+
+    def _led_by(self, department: str, *, rule: str, why: str) -> Iterator[Decision]:
+        id = self.departments.known(department)
+        party = self.site.party(id)
+        if party and party.kind == "contractor":
+            yield SetFields({"contractor": id}, rule=rule, why=why)
+            id = "contractor"
+        yield Assign(id, decided=True, rule=rule, why=why)
 
     def _note(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         text = _text(order, "text")
@@ -396,16 +414,21 @@ class Orders:
             yield Refuse("降低紧急程度须写明理由")
             return
         why = f"{chinese(order.by)}更正分类:{_text(order, 'reason')}".rstrip(":")
+        department = str(order.args.get("department") or "")
+        if department and not self.departments.known(department):
+            yield Refuse(f"没有部门“{department}”")
+            return
         if given:
-            yield Classify(**given, rule="S1-4.3.5", why=why)
+            yield Classify(**given, decided=True, rule="S1-4.3.5", why=why)
+        if given.get("urgency") == "emergency" and "important" not in given:
+            yield Classify(important=True, rule="S1-5.4.2", why="紧急事件列为重要")
         if given.get("important") and not ticket.important:
             superior = SUPERIORS.get(order.by, "cs_supervisor")
             yield Effect((f"report_up:{superior}",), rule="S0-4.2.1", why=why)
             reasons = [f"{chinese(order.by)}列为重要"]
             yield Notify((superior,), "reports/important", {"reasons": reasons}, rule="S0-4.2.4", why=why)
-        department = order.args.get("department")
         if department:
-            yield Assign(str(department), rule="S1-4.3.5", why=why)
+            yield from self._led_by(department, rule="S1-4.3.5", why=why)
         if joint := order.args.get("joint"):
             yield Join((joint,) if isinstance(joint, str) else tuple(joint), rule="S0-4.2.2", why=why)
         yield Lock((*given, *(["department"] if department else [])), rule="S1-4.3.5", why=why)

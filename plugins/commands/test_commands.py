@@ -464,6 +464,32 @@ def test_a_correction_stays(site: Site) -> None:
     assert ordered(site, repair(urgency="urgent"), "classify", urgency="normal").refused
 
 
+def test_a_person_may_correct_what_a_person_decided(site: Site) -> None:
+    once = ordered(site, repair(), "classify", kind="complaint").ticket
+    assert ordered(site, once, "classify", kind="repair").ticket.kind == "repair"
+    named = ordered(site, repair(documents=()), "assign", department="engineering", handler="cs_clerk").ticket
+    again = ordered(site, named, "assign", department="contractor-a", handler="cs_specialist").ticket
+    assert (again.department, again.fields["contractor"], again.handler) == ("contractor", "contractor-a", "cs_specialist")
+
+
+def test_an_emergency_is_important(site: Site) -> None:
+    assert ordered(site, repair(), "classify", urgency="emergency").ticket.important
+
+
+def test_a_department_without_notice_may_be_given_one(site: Site) -> None:
+    for command, args in (("transfer", {"to": "property_company"}), ("assign", {"department": "property_company"})):
+        outcome = ordered(site, repair(status="triaged", documents=(), transfers=1), command, **args)
+        assert [d.to for d in outcome.decisions if isinstance(d, Notice)] == ["property_company"]
+        assert (outcome.ticket.status, outcome.ticket.transfers) == ("assigned", 1)
+        assert ordered(site, repair(), "transfer", to="property_company").refused
+
+
+@pytest.mark.parametrize("command", ["assign", "classify"])
+def test_a_department_that_does_not_exist_leads_nothing(site: Site, command: str) -> None:
+    outcome = ordered(site, repair(), command, department="外星部")
+    assert outcome.refused and outcome.ticket == repair()
+
+
 @pytest.mark.parametrize(
     ("by", "told"),
     [("cs_clerk", "cs_supervisor"), ("property_supervisor", "pm_dept_manager"), ("property_manager", "leadership")],

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from kefud.api import (
     PROGRESS_LEAD,
+    Corrected,
     Decision,
     Delivered,
     DoneTask,
@@ -64,6 +65,8 @@ class Deadlines:
                 return self._delivered(ticket, occasion)
             case Ordered():
                 return self._ordered(ticket, occasion)
+            case Corrected() if ticket.urgency == "emergency" != occasion.was.urgency:
+                return self._alarmed(ticket, occasion.at)
         return ()
 
     def _opened(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
@@ -94,6 +97,12 @@ class Deadlines:
                 yield self._start(clock, occasion.message.received_at)
             if ticket.urgency == "emergency":
                 yield self._start(ALARM, occasion.at)
+
+    def _alarmed(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
+        """A person calls it an emergency: those on site have to sign, a superior has to know (S1-5.4.2, S2-1.B4)."""
+        yield self._start(ALARM, at)
+        if not ticket.deadline("important"):
+            yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), at)
 
     def _moved(self, ticket: Ticket, occasion: Moved) -> Iterator[Decision]:
         at = occasion.at

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kefud.api import (
     AddTask,
+    Corrected,
     Decision,
     Draw,
     Effect,
@@ -30,6 +31,8 @@ from kefud.api import (
 from .recipients import Recipients, said_by_customer
 
 ALARMED = ("duty_officer", "property_company", "cs_supervisor")
+PASSED_ON = ("triaged", "need_info", "assigned", "acknowledged", "in_progress", "reopened")
+"""States in which a department works, or could."""
 CIRCULATED = ("cs_clerk", "cs_specialist", "receptionist")
 
 
@@ -48,6 +51,8 @@ class Notices:
                 return self._opened(ticket, occasion.at)
             case Heard() if ticket.is_open and ticket.urgency == "emergency" and "duty_officer" not in ticket.notify:
                 return self._worse(ticket, occasion.at)
+            case Corrected(command="classify" | "assign") if ticket.is_open:
+                return self._corrected(ticket, occasion)
             case Moved(to="reopened"):
                 return self._reopened(ticket, occasion.at)
             case Moved(to="triaged") if ticket.status == "triaged" and occasion.came_from != "registered":
@@ -82,6 +87,38 @@ class Notices:
         yield from self._alarm(ticket, at)
         on_site = ticket.changed(department="property_company", joint=())
         yield from self.recipients.notices(on_site, at)
+
+    def _corrected(self, ticket: Ticket, occasion: Corrected) -> Iterator[Decision]:
+        """What the matter turned out to be calls for its form, its alarm, and notices to those who have none of it yet."""
+        was, at = occasion.was, occasion.at
+        worse = ticket.urgency == "emergency" != was.urgency
+        if ticket.kind == "complaint" and not ticket.document("opinion_form"):
+            yield Draw("opinion_form", _form(ticket), rule="S1-9.1", why="投诉填写顾客意见处理单")
+        if ticket.kind == "praise" != was.kind:
+            yield from self._praise(ticket)
+        alarm = list(self._worse(ticket, at)) if worse else []
+        yield from alarm
+        if occasion.command == "classify" and ticket.department != was.department:
+            yield from self._relieved(ticket, was)
+        if ticket.kind == "praise" or ticket.status not in PASSED_ON:
+            return
+        lead = self.recipients.leader(ticket)
+        told = _noticed(ticket, lead if ticket.department != was.department else "")
+        told |= {n.to for n in alarm if isinstance(n, Notice)}
+        missing = [n for n in self.recipients.notices(ticket, at) if n.to not in told]
+        yield from missing
+        if missing or worse:
+            yield _noted(ticket)
+            yield from _handed_out(ticket, again=worse or lead in [n.to for n in missing])
+
+    def _relieved(self, ticket: Ticket, was: Ticket) -> Iterator[Decision]:
+        """Who had the notice before goes to nobody's house in vain."""
+        before = self.recipients.leader(was)
+        if before in _noticed(was):
+            now = self._name(self.recipients.leader(ticket) or "cs_center")
+            text = f"本件分类已更正,改由{now}办理,请停止办理;已做的请书面告知我中心。"
+            key = f"relieved:{len(ticket.documents)}"
+            yield Write(before, "reports/alert", {"text": text}, key=key, rule="S1-4.3.6", why="更正分类,改由他部门办理")
 
     def _passed_on(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
         if ticket.round in (ticket.fields.get("noticed_rounds") or ()):
@@ -139,6 +176,20 @@ class Notices:
                 data = {"valid_from": start}
                 key = f"circulation:{role}"
                 yield Write(role, "reports/circulation", data, key=key, rule="S1-5.5.3", why="传阅,统一口径")
+
+
+def _noticed(ticket: Ticket, new: str = "") -> set[str]:
+    """Who has a notice; of one that only now takes over (``new``) only a notice drawn with the same order counts."""
+    live = [d for d in ticket.documents if d.form == "notice" and not d.void]
+    return {d.to for d in live if d.to != new or not d.id}
+
+
+def _handed_out(ticket: Ticket, *, again: bool) -> Iterator[Decision]:
+    """To where the ticket's new notices stand; one that is worked on stays so, unless its leader has to sign anew."""
+    if ticket.status in ("need_info", "reopened"):
+        yield Move("triaged", rule="S0-4.2.1", why="更正分类")
+    if again or ticket.status in ("triaged", "need_info", "reopened"):
+        yield Move("assigned", rule="S0-4.2.1", why="已开具工作联系单")
 
 
 def superiors(ticket: Ticket) -> tuple[str, ...]:

@@ -46,6 +46,11 @@ class Recipients:
         self.lead = parse_term(settings.get("joint_lead", "1 clock_hours")).length
         self.opinion = parse_term(settings.get("opinion_term", "3 calendar_days"))
 
+    def leader(self, ticket: Ticket) -> str:
+        """Who is written to as the leading department: of several contractors the one chosen."""
+        party = self._party(ticket, ticket.department or "")
+        return party.id if party else ticket.department or ""
+
     def notices(self, ticket: Ticket, at: datetime, *, again: bool = False) -> Iterator[Notice]:
         """One for the lead department, one for each joint one; ``again`` in a new round, to the lead alone."""
         lead = ticket.department

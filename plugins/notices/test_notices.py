@@ -10,6 +10,7 @@ import pytest
 
 from kefud.api import (
     Author,
+    Corrected,
     Deadline,
     Document,
     Draw,
@@ -52,6 +53,10 @@ id = "cs_specialist"
 """
 START = datetime.fromisoformat("2025-03-03T09:00:00+08:00")
 END = datetime.fromisoformat("2025-03-06T17:00:00+08:00")
+
+NOTICE = Document("notice", "客联〔2025〕002号", to="property_company", id=2)
+OTHER = Document("notice", "客联〔2025〕001号", to="contractor-a", id=1)
+FORM = Document("opinion_form", "客意〔2025〕001号", id=3)
 
 
 @pytest.fixture
@@ -206,3 +211,44 @@ def test_a_letter_to_an_authority_waits_for_the_manager(tmp_path: Path) -> None:
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Notices(site))
+
+
+def corrected(site: Site, was: Ticket, command: str = "classify", **now: Any) -> Outcome:
+    order = Corrected(START, command, "cs_clerk", was)
+    return deliberate(was.changed(**now), order, [Notices(site)])
+
+
+def known(**values: Any) -> Ticket:
+    given = {"handler": "cs_clerk", "status": "triaged", "text": "来件内容", "department": "cs_center"}
+    return Ticket(started_at=START, **{**given, **values})
+
+
+def test_a_correction_draws_what_is_missing_and_no_more(site: Site) -> None:
+    outcome = corrected(site, known(kind="consultation"), kind="complaint", category="environment", department="property_company")
+    assert forms(outcome) == ["opinion_form"] and [n.to for n in notices(outcome)] == ["property_company"]
+    assert outcome.ticket.status == "assigned"
+    told = known(status="in_progress", department="property_company", documents=(NOTICE, FORM), kind="complaint")
+    assert not corrected(site, told, category="environment").decisions
+    helped = corrected(site, told, joint=("finance",))
+    assert [n.to for n in notices(helped)] == ["finance"] and helped.ticket.status == "in_progress"
+
+
+@pytest.mark.parametrize("status", ["need_info", "reopened", "acknowledged", "in_progress"])
+def test_who_takes_over_signs_anew(site: Site, status: str) -> None:
+    was = known(status=status, kind="repair", department="contractor", fields={"contractor": "contractor-a"}, documents=(OTHER, NOTICE))
+    outcome = corrected(site, was, department="property_company")
+    assert outcome.ticket.status == "assigned" and [n.to for n in notices(outcome)] == ["property_company"]
+    assert [d.to for d in outcome.decisions if isinstance(d, Write)] == ["contractor-a"]
+
+
+@pytest.mark.parametrize("status", ["need_approval", "handled", "visiting"])
+def test_a_correction_gives_out_no_work_where_none_is_to_be_done(site: Site, status: str) -> None:
+    outcome = corrected(site, known(status=status, kind="repair"), kind="complaint", department="property_company")
+    assert forms(outcome) == ["opinion_form"] and not notices(outcome) and outcome.ticket.status == status
+
+
+def test_a_correction_to_emergency_alarms_once(site: Site) -> None:
+    outcome = corrected(site, known(status="need_info"), urgency="emergency")
+    assert outcome.ticket.status == "assigned" and [n.to for n in notices(outcome)] == ["property_company"]
+    assert [d.roles for d in outcome.decisions if isinstance(d, Notify)] == [("duty_officer", "property_company", "cs_supervisor")]
+    assert not notices(corrected(site, outcome.ticket, category="facility"))

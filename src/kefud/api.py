@@ -72,6 +72,7 @@ from kefud.desk.message import Address, Attachment, Bounce, Call, Message, Paper
 from kefud.desk.occasions import (
     Arrived,
     Author,
+    Corrected,
     Delivered,
     Due,
     Heard,
@@ -212,7 +213,8 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 
 __all__ = [
     "Address", "AddTask", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce", "Calendar", "Call",
-    "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Deadline", "Decision", "Delivered", "DeliveryFailed",
+    "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision", "Delivered",
+    "DeliveryFailed",
     "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
     "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hookimpl",
     "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "local", "Lock", "loopback",

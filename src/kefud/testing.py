@@ -35,6 +35,7 @@ from kefud.api import (
     Author,
     Bounce,
     Channel,
+    Corrected,
     Decision,
     Delivered,
     DeliveryFailed,
@@ -192,6 +193,7 @@ def every_occasion() -> list[Occasion]:
         Returned(NOON, "<letter-1@example.cn>", "replies/acknowledgement", "requester", "owner@example.com", "", bounce),
         Delivered(NOON, "<letter-1@example.cn>", "replies/acknowledgement", "requester"),
         Ordered(NOON, "note", "cs_clerk", text="已电话联系"),
+        Corrected(NOON, "classify", "cs_clerk", ticket()),
     ]
 
 

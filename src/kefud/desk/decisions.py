@@ -37,7 +37,7 @@ class Split(Decision):
 
 @dataclass(frozen=True, slots=True)
 class Classify(Decision):
-    """Set what the ticket is. None leaves a field as it is; a field a person locked stays whatever is said here."""
+    """Set what the ticket is. None leaves a field as it is; a field a person locked stays, unless a person decides anew."""
 
     kind: str | None = None
     category: str | None = None
@@ -50,15 +50,20 @@ class Classify(Decision):
     summary: str | None = None
     masked: bool | None = None
     dispute: bool | None = None
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Assign(Decision):
-    """Lead department and handler (经办人). The department leads; register and owner stay with cs_center (S0-3.2)."""
+    """Lead department and handler (经办人). The department leads; register and owner stay with cs_center (S0-3.2).
+
+    What a person locked stays, unless a person has ``decided`` anew.
+    """
 
     department: str | None = None
     handler: str | None = None
     transfer: bool = False
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kefud.desk.message import Bounce, Message
-from kefud.desk.ticket import Related
+from kefud.desk.ticket import Related, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +127,14 @@ class Ordered:
     text: str = ""
 
 
-Occasion = Arrived | Opened | Heard | Moved | Due | Returned | Delivered | Ordered
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """An order has just changed what the ticket is, or who leads it. ``was`` is the ticket before the order."""
+
+    at: datetime
+    command: str
+    by: str
+    was: Ticket
+
+
+Occasion = Arrived | Opened | Heard | Moved | Due | Returned | Delivered | Ordered | Corrected

@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 from kefud.desk import decisions as d
 from kefud.desk.fitness import unfit
-from kefud.desk.occasions import Moved, Occasion
+from kefud.desk.occasions import Corrected, Moved, Occasion, Ordered
 from kefud.desk.states import refusal
 from kefud.desk.ticket import CATEGORIES, KINDS, ORIGINS, Deadline, Document, Task, Ticket
 from kefud.errors import NotAllowed
 
 LONGEST_FAULT = 500
 _WORDS = {"kind": KINDS, "category": CATEGORIES, "urgency": ("normal", "urgent", "emergency"), "origin": ORIGINS}
+CLASSED = ("kind", "category", "urgency", "department")
+"""What an order corrects so that papers, notices and alarms must follow."""
 MOST_DECISIONS = 500
 """Decisions of one rule on one occasion, against rules that never end."""
 MOST_MOVES = 8
@@ -67,7 +69,7 @@ def deliberate(
     watch: Callable[[str], None] = lambda name: None,
     given: Sequence[d.Decision] = (),
 ) -> Outcome:
-    """Ask ``rules`` about ``occasion``, then about every change of state that follows from their answers.
+    """Ask ``rules`` about ``occasion``, then about every change of state or correction that follows from their answers.
 
     ``given`` are decisions that stand before any rule is asked (a person's order). ``watch`` is told the name of each rule
     before it is asked, so that a supervisor knows whom to blame when the process dies.
@@ -101,7 +103,7 @@ def deliberate(
     waiting.insert(0, occasion)
     moves = 0
     while waiting and moves <= MOST_MOVES:
-        now = waiting.pop(0)
+        now, before = waiting.pop(0), ticket
         moves += 1
         for rule in rules:
             watch(rule.name)
@@ -110,6 +112,8 @@ def deliberate(
                 opinions.append(Opinion(rule.name, error=fault, occasion=type(now).__name__))
             else:
                 weigh(rule.name, answers, now)
+        if isinstance(now, Ordered) and any(getattr(before, n) != getattr(ticket, n) for n in CLASSED):
+            waiting.append(Corrected(now.at, now.command, now.by, before))
     watch("")
     return Outcome(ticket, tuple(taken), tuple(opinions))
 
@@ -138,15 +142,17 @@ def _classify(ticket: Ticket, c: d.Classify, at: datetime) -> Ticket:
     for name, words in _WORDS.items():
         if getattr(c, name) not in (None, *words):
             raise ValueError(f"{getattr(c, name)!r:.40} is no {name}")
-    changes = {n: getattr(c, n) for n in names if getattr(c, n) is not None and n not in ticket.locked}
+    locked = () if c.decided else ticket.locked
+    changes = {n: getattr(c, n) for n in names if getattr(c, n) is not None and n not in locked}
     return ticket.changed(**changes) if changes else ticket
 
 
 def _assign(ticket: Ticket, a: d.Assign, at: datetime) -> Ticket:
     changes: dict[str, object] = {}
-    if a.department and "department" not in ticket.locked:
+    locked = () if a.decided else ticket.locked
+    if a.department and "department" not in locked:
         changes["department"] = a.department
-    if a.handler and "handler" not in ticket.locked:
+    if a.handler and "handler" not in locked:
         changes["handler"] = a.handler
     if a.transfer:
         changes["transfers"] = ticket.transfers + 1
