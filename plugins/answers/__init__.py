@@ -54,9 +54,7 @@ class Answers:
     def _entry(self, ticket: Ticket, occasion: Opened) -> Knowledge | None:
         day = self.site.calendar.local(ticket.started_at or occasion.message.received_at).date()
         found = self.archive.find(ticket.subject, ticket.text, day)
-        if found and set(ticket.joint) - OPEN and found.department not in ticket.joint:
-            return None
-        return found
+        return found if found and set(ticket.joint) <= _spoken_for(found) else None
 
 
 def _told_when_called_back(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
@@ -80,12 +78,17 @@ def _answerable(ticket: Ticket) -> bool:
 def _answered(ticket: Ticket, entry: Knowledge) -> Iterator[Decision]:
     why = f"知识库条目“{entry.topic}”已核实,在有效期内"
     yield SetFields({"knowledge_topic": entry.topic}, rule="S0-4.1.2", why=why)
-    if entry.department in ticket.joint:
-        given = {**(ticket.fields.get("contributions") or {}), entry.department: entry.answer}
+    if ticket.joint:
+        given = {**(ticket.fields.get("contributions") or {}), **dict.fromkeys(ticket.joint, entry.answer)}
         yield SetFields({"contributions": given}, rule="S0-4.2.2", why=why)
     data = {"answer": entry.answer, "source": entry.source, "topic": entry.topic}
     yield Reply("replies/answer", data, meets="reply", rule="S0-4.2.1", why=why)
     yield from _settled(ticket, entry.answer, why)
+
+
+def _spoken_for(entry: Knowledge) -> set[str]:
+    """Departments whose contribution the entry is."""
+    return OPEN | {entry.department}
 
 
 def _settled(ticket: Ticket, answer: str, why: str) -> Iterator[Decision]:

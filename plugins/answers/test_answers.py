@@ -124,4 +124,12 @@ def test_hours_of_the_club_are_told_from_a_verified_entry(tmp_path: Path, questi
     file = tmp_path / "club.toml"
     entry = '[[knowledge]]\ntopic = "游泳池开放时间"\nanswer = "14:00-21:00"\nverified_on = 2025-03-01\n'
     file.write_text(entry, "utf-8")
-    assert asked(load(file).site, question, joint=("clubhouse",)).ticket.has("instant_answer")
+    outcome = asked(load(file).site, question, joint=("clubhouse",))
+    assert outcome.ticket.has("instant_answer") and outcome.ticket.status == "closed" and not outcome.refused
+
+
+@pytest.mark.parametrize(("joint", "state"), [(("finance",), "closed"), (("finance", "clubhouse"), "closed"), (("finance", "leasing"), "triaged")])
+def test_an_entry_answers_for_its_own_department_only(tmp_path: Path, joint: tuple[str, ...], state: str) -> None:
+    file = tmp_path / "fees.toml"
+    file.write_text('[[knowledge]]\ntopic = "物业费缴纳地点"\nanswer = "前台"\ndepartment = "finance"\nverified_on = 2025-03-01\n', "utf-8")
+    assert asked(load(file).site, "请问物业费缴纳地点?", joint=joint).ticket.status == state

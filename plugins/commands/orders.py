@@ -5,7 +5,7 @@ Whether a step may be taken is the state machine's word; here stands what each o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from kefud.api import (
     as_instant,
     chinese,
     parse_when,
+    refusal,
 )
 
 from .customers import decide_extension
@@ -154,11 +155,16 @@ class Orders:
             yield Refuse("答复没有内容")
             return
         address = ticket.reply_address
-        final = ticket.status in ("triaged", "handled", "verified") or _all_contributed(ticket)
+        final = _is_answer(ticket)
         spoken = way != "mail" or not address
         why = f"{chinese(order.by)}答复({way if spoken else '邮件'})"
         if not final:
             yield from _interim(ticket, order, text, spoken, why)
+            return
+        through = _between(ticket.status, "handled") if _all_contributed(ticket) else ()
+        said = ticket.changed(fields={**ticket.fields, "answer": text, "result": ticket.fields.get("result") or text})
+        if reason := _hindered(said, (*through, "answered"), order.by):
+            yield Refuse(reason)
             return
         yield SetFields({"answer": text, "answered_by": order.by, **_enclosed(order)}, rule="S0-1.0", why=why)
         yield from _done(ticket, order.at, "answer")
@@ -288,13 +294,22 @@ class Orders:
 
     def _close(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         reason = _text(order, "reason")
-        if ticket.round >= 3 and order.by in ("leadership", "leader_in_charge") and reason:
-            yield SetFields({"ended_by_leadership": reason, "visit": "unsatisfied"}, rule="S3-2.5.4", why="公司领导书面终结")
+        values: dict[str, Any] = {}
         if reason and not ticket.fields.get("answer"):
-            yield SetFields({"no_answer_reason": reason}, rule="S1-5.4.4", why="无需或无法答复的理由")
-        if ticket.status in ("triaged", "verified"):
-            yield Move("answered", order.by, rule="S0-1.0", why=reason)
-        yield Move("closed", order.by, rule="S0-1.0", why=reason or f"{chinese(order.by)}办结")
+            values["no_answer_reason"] = reason
+        ended = ticket.round >= 3 and order.by in ("leadership", "leader_in_charge") and bool(reason)
+        if ended:
+            values |= {"ended_by_leadership": reason, "visit": "unsatisfied"}
+        answered = ("answered", *(["visiting"] if ended else [])) if ticket.status in ("triaged", "verified") else ()
+        steps = (*answered, "closed")
+        if hindered := _hindered(ticket.changed(fields={**ticket.fields, **values}), steps, order.by):
+            yield Refuse(hindered)
+            return
+        if values:
+            why = "公司领导书面终结" if ended else "无需或无法答复的理由"
+            yield SetFields(values, rule="S3-2.5.4" if ended else "S1-5.4.4", why=why)
+        for step in steps:
+            yield Move(step, order.by, rule="S0-1.0", why=reason or f"{chinese(order.by)}办结")
 
     def _merge(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         target = _text(order, "target", text=False) or _text(order, "into", text=False)
@@ -502,6 +517,21 @@ def _between(now: str, to: str) -> tuple[str, ...]:
         return ()
     steps = _LINE[_LINE.index(now) + 1 : _LINE.index(to) + 1]
     return tuple(s for s in steps if not (now in ("triaged", "reopened") and s in ("assigned", "acknowledged")))
+
+
+def _is_answer(ticket: Ticket) -> bool:
+    """Whether words to the customer end the matter, and are not a word in between."""
+    asked = ticket.status == "triaged" and ticket.kind not in ("complaint", "repair")
+    return asked or ticket.status in ("handled", "verified") or _all_contributed(ticket)
+
+
+def _hindered(ticket: Ticket, steps: Iterable[str], by: str) -> str:
+    """Why these steps may not all be taken one after the other, "" where they may."""
+    for step in steps:
+        if reason := refusal(ticket, step, by):
+            return reason
+        ticket = ticket.changed(status=step)
+    return ""
 
 
 def _all_contributed(ticket: Ticket) -> bool:

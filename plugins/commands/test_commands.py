@@ -365,6 +365,33 @@ def test_no_answer_before_the_departments_have_spoken(site: Site) -> None:
     assert ordered(site, ticket, "reply", text="可以拆").refused
 
 
+def test_nothing_is_written_where_it_may_not_be_answered_yet(site: Site) -> None:
+    asked = repair(kind="consultation", status="triaged", department="cs_center", joint=("engineering",))
+    unverified = repair(status="handled", fields={"result": "已修"})
+    for ticket in (asked, unverified):
+        outcome = ordered(site, ticket, "reply", text="可以")
+        assert outcome.refused and not outcome.decisions
+
+
+@pytest.mark.parametrize("kind", ["complaint", "repair"])
+def test_words_before_the_work_are_progress(site: Site, kind: str) -> None:
+    outcome = ordered(site, repair(kind=kind, status="triaged", department="cs_center"), "reply", text="我们已了解情况。")
+    assert replies(outcome) == ["replies/progress"] and outcome.ticket.status == "triaged"
+
+
+@pytest.mark.parametrize("status", ["triaged", "verified", "in_progress"])
+def test_who_may_not_close_changes_nothing(site: Site, status: str) -> None:
+    ticket = repair(kind="complaint", status=status, fields={"result": "已致歉"})
+    outcome = ordered(site, ticket, "close", reason="已了解")
+    assert outcome.refused and outcome.ticket == ticket
+
+
+def test_leadership_ends_what_goes_on_for_ever(site: Site) -> None:
+    ticket = repair(kind="complaint", status="verified", round=3, fields={"result": "已致歉", "answer": "已致歉"})
+    assert ordered(site, ticket, "close", by="leadership", reason="诉求无依据,书面终结").ticket.status == "closed"
+    assert ordered(site, ticket, "close", by="cs_manager", reason="诉求无依据").refused
+
+
 def test_words_in_between_are_progress(site: Site) -> None:
     outcome = ordered(site, repair(status="in_progress"), "reply", text="配件已到,明日安装。")
     assert replies(outcome) == ["replies/progress"] and outcome.ticket.status == "in_progress"

@@ -113,7 +113,7 @@ class Deadlines:
             yield from _done(ticket, at, "phone", why="责任部门已签收")
         if occasion.to == "handled" and ticket.department == "design":
             yield from _met(ticket, at, "drawing", why="设计部门已给出图纸或书面理由")
-        if occasion.to == "verified" and ticket.kind in ("complaint", "repair") and ticket.origin != "anonymous":
+        if occasion.to in ("verified", "answered", "visiting") and _is_to_be_visited(ticket):
             yield self._start(Clock("visit", "visit", "S1-9.3"), at)
         if occasion.to == "answered":
             yield from _answered(ticket, at)
@@ -219,6 +219,13 @@ def earliest(ticket: Ticket, site: Site, start: datetime) -> list[Clock]:
             if clock.name not in found or end < found[clock.name][0]:
                 found[clock.name] = (end, clock)
     return [clock for _, clock in found.values()]
+
+
+def _is_to_be_visited(ticket: Ticket) -> bool:
+    """Every complaint and repair, once in a round; the anonymous cannot be (S1-9.3)."""
+    have = ticket.deadline("visit")
+    visited = have is not None and have.round == ticket.round
+    return ticket.kind in ("complaint", "repair") and ticket.origin != "anonymous" and not visited
 
 
 def _spoken_of(ticket: Ticket) -> Clock | None:

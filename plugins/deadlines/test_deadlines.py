@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kefud.api import Call, Delivered, DropClock, Heard, Message, Moved, Opened, Ordered, Requester, Site, Ticket
+from kefud.api import Call, Corrected, Delivered, DropClock, Heard, Message, Moved, Opened, Ordered, Requester, Site, Ticket
 from kefud.config import load
 from kefud.desk.occasions import Author
 from kefud.desk.triage import apply, deliberate
@@ -124,6 +124,22 @@ def test_verified_repairs_are_visited_within_three_days(site: Site) -> None:
     ticket = opened(site, SAMPLES[2][1]).changed(status="verified")
     moved = Moved(when("03-10T11:00:00"), "handled", "verified")
     assert dues(deliberate(ticket, moved, [Deadlines(site)]).ticket)["visit"] == when("03-13T17:00:00")
+
+
+@pytest.mark.parametrize("to", ["answered", "visiting"])
+def test_a_visit_is_due_however_the_ticket_came_to_it(site: Site, to: str) -> None:
+    ticket = opened(site, SAMPLES[2][1]).changed(status=to)
+    after = deliberate(ticket, Moved(when("03-10T11:00:00"), "verified", to), [Deadlines(site)]).ticket
+    assert dues(after)["visit"] == when("03-13T17:00:00")
+    later = deliberate(after, Moved(when("03-11T11:00:00"), "answered", to), [Deadlines(site)]).ticket
+    assert dues(later)["visit"] == when("03-13T17:00:00")
+
+
+def test_what_becomes_an_emergency_must_be_signed_for_and_known(site: Site) -> None:
+    was = opened(site, SAMPLES[2][1])
+    now = was.changed(urgency="emergency", deadlines=())
+    after = deliberate(now, Corrected(when("03-10T11:00:00"), "classify", "cs_clerk", was), [Deadlines(site)]).ticket
+    assert dues(after)["acknowledge"] == when("03-10T11:05:00") and "important" in dues(after)
 
 
 def test_a_new_round_counts_from_the_visit_call(site: Site) -> None:

@@ -83,6 +83,7 @@ from kefud.desk.occasions import (
     Returned,
 )  # fmt: skip
 from kefud.desk.phones import find_phones, mask_personal, mask_phone, normalise_phone
+from kefud.desk.states import refusal
 from kefud.desk.ticket import ORIGINS, Deadline, Document, Related, Requester, Ticket, chinese
 from kefud.desk.triage import Rule
 from kefud.desk.view import as_instant, local, without_personal
@@ -221,7 +222,7 @@ __all__ = [
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
     "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "Observer", "Occasion", "Opened",
     "Ordered", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "PROGRESS_LEAD", "read_mail",
-    "Refuse",
+    "refusal", "Refuse",
     "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",
     "Release", "Remark", "Reminded", "Reply", "Requester", "Returned", "Role", "Rule", "seconds", "Secret", "sentences",
     "SetFields", "Settling", "Shelve", "shown", "Site", "SourceFailed", "Split", "StartClock", "StopClock", "Term", "Ticket",

@@ -97,3 +97,45 @@ def test_what_is_called_an_emergency_alarms_as_if_it_had_come_so(tmp_path: Path)
         office.work()
         assert office.ticket(ticket.number).status in ("acknowledged", "in_progress")
         assert all(d.met or d.dropped for d in office.ticket(ticket.number).deadlines if d.name == "acknowledge")
+
+
+def test_a_complaint_is_worked_on_and_its_owner_visited(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        ticket = brought(office, RUDE)
+        before = len(office.letters)
+        ticket = order(office, ticket, "reply", by="cs_manager", text="您好,我们已了解情况,正在核实。")
+        assert ticket.status == "triaged" and written(office, before) == [("requester", "replies/progress")]
+        resolve = ticket.deadline("resolve")
+        assert resolve and resolve.open
+        with pytest.raises(NotAllowed, match="S3-2.5.3"):
+            order(office, ticket, "close", reason="已了解")
+        assert office.ticket(ticket.number).fields.get("no_answer_reason") is None
+        found = {"inquiry": "调录音", "cause": "情绪失控", "solution": "培训", "customer_talk": "已当面致歉"}
+        order(office, ticket, "handle", by="cs_manager", result="已致歉并培训", **found)
+        ticket = order(office, ticket, "verify", by="cs_specialist")
+        visit = ticket.deadline("visit")
+        assert ticket.status == "visiting" and visit and visit.open
+        office.pass_time(days=2)
+        office.work()
+        assert ("requester", "replies/visit") in written(office, before)
+
+
+CLUB = """
+[[knowledge]]
+topic = "会所游泳池开放时间"
+answer = "会所游泳池每日9:00至21:00开放。"
+keywords = ["游泳池", "开放"]
+verified_on = 2025-01-01
+valid_until = 2026-12-31
+"""
+
+
+def test_a_question_about_the_club_ends_with_its_answer(tmp_path: Path) -> None:
+    with station(tmp_path, more=CLUB) as office:
+        ticket = brought(office, "请问会所游泳池开放时间?", "咨询")
+        assert (ticket.status, ticket.joint) == ("closed", ("clubhouse",)) and not ticket.document("notice")
+        before = len(office.letters)
+        assert written(office, 0) == [("requester", "replies/answer")]
+        office.pass_time(days=4)
+        office.work()
+        assert written(office, before) == []

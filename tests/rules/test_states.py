@@ -67,6 +67,18 @@ def test_nothing_is_answered_before_the_departments_have_spoken() -> None:
     assert not refusal(question.changed(fields={"answer": "可以拆", "contributions": {"engineering": "非承重墙"}}), "answered")
 
 
+@pytest.mark.parametrize("kind", ["complaint", "repair"])
+def test_work_comes_before_its_answer(kind: str) -> None:
+    assert refusal(ticket("triaged", kind=kind, fields={"answer": "已了解"}), "answered")
+    assert not refusal(ticket("triaged", kind="consultation", fields={"answer": "9点开放"}), "answered")
+
+
+def test_contributions_answer_a_department_s_letter_but_work_is_verified() -> None:
+    letter = ticket("handled", kind="liaison", joint=("design",), fields={"answer": "可行", "contributions": {"design": "可行"}})
+    assert not refusal(letter, "answered")
+    assert refusal(letter.changed(joint=()), "answered")
+
+
 def test_a_consultation_is_closed_only_with_its_answer() -> None:
     assert refusal(ticket("answered", kind="consultation"), "closed")
     assert not refusal(ticket("answered", kind="consultation", fields={"answer": "9点开放"}), "closed")

@@ -76,6 +76,8 @@ def _verified(ticket: Ticket, by: str) -> str:
 
 
 def _answered(ticket: Ticket, by: str) -> str:
+    if ticket.status == "triaged" and ticket.kind not in DIRECT_CLOSE:
+        return "投诉、报修须先处理并验收,再答复顾客(S3-2.5.3、S1-9.1)"
     if ticket.status == "handled" and not _joint_contributed(ticket):
         return "须先验证,或协同部门的意见尚未收齐(S0-4.2.2)"
     if not ticket.fields.get("answer") and not ticket.fields.get("no_answer_reason"):
@@ -86,7 +88,8 @@ def _answered(ticket: Ticket, by: str) -> str:
 
 
 def _joint_contributed(ticket: Ticket) -> bool:
-    return ticket.kind == "consultation" and not ticket.has_unanswered_joint
+    asked = ticket.kind == "consultation" or (ticket.kind == "liaison" and bool(ticket.joint))
+    return asked and not ticket.has_unanswered_joint
 
 
 def _closed(ticket: Ticket, by: str) -> str:
