@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from kefud.desk.occasions import Arrived, Author, Delivered, Due, Heard, Occasio
 from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Task, Ticket, chinese
-from kefud.desk.triage import Outcome, deliberate
+from kefud.desk.triage import Outcome, apply, deliberate
 from kefud.errors import NotAllowed, Stale, Usage
 from kefud.failpoints import reached
 from kefud.store import arrivals, letters, numbers, settings, tickets
@@ -736,6 +737,22 @@ class Casework:
                     self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, occasion), outcome, now)
                 ledger.flush()
 
+    def file_away(self, before: datetime, after: int = 0) -> int:
+        """Archive closed tickets on which nothing has happened since ``before``, a wave of them beyond the id ``after``.
+
+        Nobody is told and no rule is asked; what lacks a paper stays closed. Returns the last id looked at, 0 at the end.
+        """
+        with self._turn:
+            with self.db.read() as tx:
+                ids = tickets.settled_before(tx, before, after, WAVE)
+            if ids:
+                with self.db.write() as tx:
+                    ledger = Ledger(tx, self.clock())
+                    for ticket in tickets.load(tx, ids, lock=True).values():
+                        _file(ledger, ticket)
+                    ledger.flush()
+            return ids[-1] if ids else 0
+
     def _happen(self, ticket: Ticket, occasion: Occasion, now: datetime) -> Outcome:
         return self._happen_to_all([(ticket, occasion)], now)[0]
 
@@ -758,6 +775,14 @@ class Casework:
 
 
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def _file(ledger: Ledger, ticket: Ticket) -> None:
+    """The ticket goes into the archive if its papers are complete (S1-4.3.5c)."""
+    step = d.Move("archived", rule="S1-4.3.5", why="办结已久,资料齐全,归档")
+    with suppress(NotAllowed):
+        if ledger.save(apply(ticket, step, ledger.now), ticket, quietly=True):
+            ledger.history(ticket.id, step.by, "status:archived", step.why, {"rule": step.rule})
 
 
 def _stated(c: d.Classify) -> tuple[str, ...]:

@@ -286,8 +286,9 @@ class Limits(Model):
 
 
 class Retention(Model):
-    """[retention]: how long personal data is kept after a ticket is closed (PIPL Art. 19)."""
+    """[retention]: when a closed ticket is filed, and how long personal data is kept after that (S1-4.3.5, PIPL Art. 19)."""
 
+    archive_days: Cap = 30
     originals_days: Cap = 180
     personal_days: Cap = 1095
 

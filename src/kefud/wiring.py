@@ -34,7 +34,7 @@ from kefud.intake import Backlog, ReadingDesk, Receiver
 from kefud.journal import Journal
 from kefud.observation import Telling
 from kefud.outbox import Outbox
-from kefud.periodic import Periodic, Post, Reporter, Signing, Surveying, settings_of
+from kefud.periodic import Filing, Periodic, Post, Reporter, Signing, Surveying, settings_of
 from kefud.preload import PRELOAD
 from kefud.shipped import shipped
 from kefud.store import arrivals, blobs, letters, schema, settings, tickets
@@ -336,6 +336,10 @@ class Office:
         """The stage that makes digests and reports at their times."""
         return Periodic(self.db, self.site, self.reporter, self.post, clock=self.clock, wake=wake, mine=mine)
 
+    def filing(self, mine: Callable[[], bool]) -> Filing:
+        """The stage that archives closed tickets."""
+        return Filing(self.casework, self.loaded.config.retention.archive_days, clock=self.clock, mine=mine)
+
     def receivers(self, wake: Callable[[], None]) -> list[Receiver]:
         """One stage for each channel; the channels of a plugin share a child."""
         found = []
@@ -478,7 +482,7 @@ class Office:
         stages: list[Stage] = [
             *self.receivers(readers), *self.desks(out),
             _Deadlines(self.casework, out, lambda: self.holds("deadlines")),
-            self.periodic(out, lambda: self.holds("reports")), *outboxes, *observers,
+            self.periodic(out, lambda: self.holds("reports")), self.filing(lambda: self.holds("filing")), *outboxes, *observers,
         ]  # fmt: skip
         self._daemon = Daemon(stages, self.jobs(), monotonic=time.monotonic, status=self.status_line)
         return self._daemon
@@ -545,7 +549,7 @@ class Office:
             nothing = lambda: None  # noqa: E731
             rest: list[Stage] = [
                 *self.desks(nothing), _Deadlines(self.casework, nothing, lambda: True),
-                self.periodic(nothing, lambda: True), *self.outboxes(nothing, lambda: False), *self.observers(),
+                self.periodic(nothing, lambda: True), self.filing(lambda: True), *self.outboxes(nothing, lambda: False), *self.observers(),
             ]  # fmt: skip
             self._once = self.receivers(nothing), rest
         return self._once

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kefud.desk.states import STEPS, refusal
-from kefud.desk.ticket import Document, Ticket
+from kefud.desk.ticket import Document, LetterRef, Ticket
 
 SETTLED = {"answer": "已修好", "result": "已修好"}
 INQUIRED = {"result": "已更换", "inquiry": "现场查看", "cause": "老化", "solution": "更换", "customer_talk": "业主同意"}
@@ -114,4 +114,7 @@ def test_a_withdrawal_needs_the_words_and_safety_stays_open() -> None:
 
 def test_the_archive_takes_only_complete_papers() -> None:
     assert refusal(ticket("closed", documents=(Document("opinion_form"),)), "archived")
-    assert not refusal(ticket("closed", documents=(Document("opinion_form", "意〔2025〕001号"),)), "archived")
+    complete = ticket("closed", documents=(Document("opinion_form", "意〔2025〕001号"),))
+    assert not refusal(complete, "archived")
+    held = LetterRef(1, "a@example.com", "replies/answer", "<1@x>", "held")
+    assert refusal(complete.changed(letters=(held,)), "archived")

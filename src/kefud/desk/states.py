@@ -120,7 +120,10 @@ def _withdrawn(ticket: Ticket, by: str) -> str:
 
 def _archived(ticket: Ticket, by: str) -> str:
     missing = [d.form for d in ticket.documents if d.form in ("notice", "opinion_form") and not d.number and not d.void]
-    return f"归档资料不全:{'、'.join(missing)}(S1-4.3.5)" if missing else ""
+    if missing:
+        return f"归档资料不全:{'、'.join(missing)}(S1-4.3.5)"
+    unsent = any(letter.status in ("pending", "leased", "held") for letter in ticket.letters)
+    return "尚有未发出的函件,不能归档(S1-4.3.5)" if unsent else ""
 
 
 _GUARDS = {

@@ -80,9 +80,13 @@ class Ledger:
         self._children(made)
         return made
 
-    def save(self, ticket: Ticket, before: Ticket) -> Ticket | None:
-        """Write back what changed since ``before`` was loaded; None where someone else changed the ticket since."""
-        values = {**_columns(ticket), "updated_at": max(self.now, (before.updated_at or self.now) + _TICK)}
+    def save(self, ticket: Ticket, before: Ticket, *, quietly: bool = False) -> Ticket | None:
+        """Write back what changed since ``before`` was loaded; None where someone else changed the ticket since.
+
+        ``quietly``: it is no news of the matter, whose terms of keeping count from the last.
+        """
+        seen = (before.updated_at or self.now) + _TICK
+        values = {**_columns(ticket), "updated_at": seen if quietly else max(self.now, seen)}
         same = {"its_id": ticket.id, "seen_at": before.updated_at}
         if self.tx.execute(_UPDATE_SEEN, values | same).rowcount != 1:
             return None
@@ -400,6 +404,14 @@ def due_deadlines(tx: Connection, now: datetime, most: int) -> list[tuple[int, i
         .limit(most)
     )
     return [(r.id, r.ticket, r.name, r.due, r.steps, r.next_at) for r in tx.execute(query) if r.next_at]
+
+
+def settled_before(tx: Connection, before: datetime, after: int, most: int) -> list[int]:
+    """Ids beyond ``after`` of closed tickets on which nothing has happened since ``before``."""
+    query = select(TicketRow.id).where(
+        TicketRow.status == word("closed"), TicketRow.updated_at < before, TicketRow.id > after
+    )
+    return list(tx.scalars(query.order_by(TicketRow.id).limit(most)))
 
 
 def next_look(tx: Connection) -> datetime | None:
