@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
 from . import Visits
-from .verdict import reason, verdict
+from .verdict import only_thanks, reason, verdict
 
 VISIT = datetime.fromisoformat("2025-03-12T15:05:00+08:00")
 OWNER = Requester("魏占空", "13800000207", "wei@example.com")
@@ -160,6 +161,46 @@ def test_a_visit_can_be_entered_by_hand(site: Site) -> None:
 )
 def test_verdicts(text: str, expected: str | None) -> None:
     assert verdict(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "谈不上满意。", "不算满意", "不十分满意", "不特别满意,墙角没补", "不是非常满意", "对处理结果不甚满意", "无法满意", "难以满意",
+        "不能令人满意", "怎么可能满意", "这样的结果谁会满意", "什么时候才能让我满意?", "满意?你们根本没来人!", "满意个屁",
+        "师傅态度很好,但是约好昨天来,到现在没人来过。", "态度不错,就是墙皮没补上。", "师傅态度很好,灯不亮",
+        "赞成换一家施工队来修", "请问可以了解一下保修期吗", "修好了再给你们评满意", "修好了会给好评的", "等修好了我再说满意不满意",
+        "要是再来一次我就满意了", "解决了吗", "基本满意,但慢了点",
+    ],
+)  # fmt: skip
+def test_praise_that_is_denied_asked_or_taken_back_leaves_it_to_a_person(text: str) -> None:
+    """Rule 28: only the customer's word closes a ticket, and this is none."""
+    assert verdict(text) is None and not only_thanks(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "修好了,不漏了,满意", "没有其他问题,满意", "没想到这么快,很满意", "不再漏水了,师傅很好", "可以了。谢谢", "还可以", "没问题",
+        "业主表示已修好,很满意", "不但修好了,还打扫干净了,很满意", "不用再来了,已经修好了",
+    ],
+)  # fmt: skip
+def test_words_that_only_look_contrary_do_no_harm(text: str) -> None:
+    assert verdict(text) == "satisfied"
+
+
+def test_doubtful_praise_closes_nothing_and_the_handler_hears_of_it(site: Site) -> None:
+    outcome = mailed(site, repair(), "师傅态度很好,但是约好昨天来,到现在没人来过。谈不上满意。")
+    assert outcome.ticket.status == "visiting" and not outcome.ticket.has("visit:satisfied")
+    [told] = [d for d in outcome.decisions if isinstance(d, Write)]
+    assert told.to == "handler" and "谈不上满意" in told.data["text"]
+
+
+def test_verdicts_of_long_mails_cost_little() -> None:
+    begun = time.process_time()
+    for piece in ("满意,", "不满意不", "可以了", "没有问题", "但是满意"):
+        verdict(piece * 50_000)
+    assert time.process_time() - begun < 2
 
 
 def test_the_reason_is_what_follows_the_word() -> None:

@@ -13,6 +13,9 @@ Verdict = Literal["satisfied", "mostly", "unsatisfied"]
 
 PHRASES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 LONGEST = 5_000
+_LOOKED_AT = 20
+_PRAISE: tuple[Verdict, ...] = ("mostly", "satisfied")
+_CLAUSE = re.compile(r"[^,。;!?\n]+")
 _MARKS = " ,,。;;::!!\n"
 _SAYS = {name: re.compile("|".join(words)) for name, words in PHRASES.items()}
 _REASON = re.compile(r"(?:不(?:太|很|是很|够|怎么|大)?满意)[,,。;;:!\s]{0,4}(?:因为|由于|原因是?|理由是?)?[:\s]{0,3}")
@@ -21,14 +24,30 @@ _REASON = re.compile(r"(?:不(?:太|很|是很|够|怎么|大)?满意)[,,。;;:!
 def verdict(text: str) -> Verdict | None:
     """Whether the words say satisfied, mostly or not; None where they say nothing of it.
 
-    Any dissatisfaction counts: 基本满意,但又漏了 means the work is not done (S3-2.5.4).
+    Any dissatisfaction counts: 基本满意,但又漏了 means the work is not done (S3-2.5.4). Praise that is denied, asked, wished
+    or taken back in the same breath says nothing: a person decides.
     """
     words = fold(text[:LONGEST])
     if _SAYS["unsatisfied"].search(words) and "没有不满意" not in words:
         return "unsatisfied"
-    if _SAYS["mostly"].search(words):
-        return "mostly"
-    return "satisfied" if _SAYS["satisfied"].search(words) else None
+    said: Verdict | None = next((name for name in _PRAISE if _SAYS[name].search(words)), None)
+    return None if said is None or _in_doubt(words) else said
+
+
+def _in_doubt(words: str) -> bool:
+    """Whether something in the text speaks against its words of praise."""
+    if _SAYS["contrary"].search(_SAYS["harmless"].sub("", words)):
+        return True
+    return any(_doubtful(clause) for clause in _CLAUSE.findall(words))
+
+
+def _doubtful(clause: str) -> bool:
+    """Whether praise in a clause is denied, asked or put off by what stands before it or after it."""
+    return any(
+        _SAYS["before"].search(_SAYS["harmless"].sub("", clause[: found.start()])) or _SAYS["after"].search(clause[found.end() :])
+        for name in _PRAISE
+        for found in list(_SAYS[name].finditer(clause))[:_LOOKED_AT]
+    )
 
 
 def reason(text: str) -> str:
@@ -44,5 +63,7 @@ def is_visit(text: str) -> bool:
 
 
 def only_thanks(text: str) -> bool:
+    """Thanks or a nod, and not a word on what is still amiss."""
     words = fold(text[:LONGEST])
-    return bool(_SAYS["thanks"].search(words)) and len(words) <= 20 and "?" not in words
+    amiss = _SAYS["contrary"].search(_SAYS["harmless"].sub("", words)) or "满意" in words
+    return bool(_SAYS["thanks"].search(words)) and len(words) <= 20 and not amiss
