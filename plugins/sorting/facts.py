@@ -28,6 +28,7 @@ from kefud.api import (
 )  # fmt: skip
 
 _LISTS = tomllib.loads((Path(__file__).parent / "names.toml").read_text("utf-8"))
+_PROMISES = tomllib.loads((Path(__file__).parent / "promises.toml").read_text("utf-8"))
 SURNAMES = frozenset(_LISTS["surnames"])
 NOT_NAMES, AUTHORITIES, FORBIDDEN, VAGUE = (
     tuple(_LISTS[name].split()) for name in ("not_names", "authorities", "forbidden", "vague")
@@ -62,7 +63,12 @@ _LETTER_DATE = re.compile(
 )
 _VALID_FROM = re.compile(r"(?:自|从|于|定于|将于|拟于|拟自)(.{4,20}?)(?:起|开始|正式|执行|施行|实行|生效|实施|推出|启用)")
 _START_WORD = re.compile(r"(?:起|开始)?(?:正式)?(?:执行|施行|实行|生效|实施|启用|推出)|起$")
-_AGREED = re.compile(r"约定|约好|说好|商定|讲好|约在|约于|预约|答应|承诺|保证|同意")
+_AGREED = re.compile(r"(?P<mutual>约定|约好|说好|商定|讲好|约在|约于|预约)|(?P<firm>承诺|保证|同意)|答应")
+_NOT_AGREED = re.compile("|".join(_PROMISES["not_agreed"]))
+_PROMISER = re.compile(
+    f"(?P<we>{'|'.join(_PROMISES['promisers'])})|(?P<you>你们?|您们?|贵(?:司|公司|中心|方|部))|(?<![跟对给向和与同帮])(?:我|本人|咱)"
+)
+_PAST = re.compile(r"过|了|已|曾|说|之前|以前|昨|前天|上次|上周|上回|当时|当初|刚|电话里|口头|回复|来信")
 _BROKEN = re.compile(r"没|未|迟迟|爽约|不来")
 _REPLY = re.compile(r"回电|回复|答复|回话|回音|致电|联系|告知|复电|反馈|给(?:他|她|业主|客户|对方|我)(?:打|回)|电话|回访|复")
 _SOLVE = re.compile(r"修好|修复|解决|处理(?:完|好)|完工|完成|办结|办好|恢复|上门|维修|处理|来修|清理|更换|到场")
@@ -264,14 +270,19 @@ def _first_named_day(words: str, found: datetime, at: datetime) -> date:
     return found.date()
 
 
-def agreed_times(text: str, at: datetime, site: Site, *, within: timedelta) -> tuple[datetime | None, datetime | None]:
-    """Times agreed with the owner: for an answer, and for the thing to be done (S0-4.1.3, S4-2.4.1)."""
+def agreed_times(
+    text: str, at: datetime, site: Site, *, within: timedelta, ours: bool = False
+) -> tuple[datetime | None, datetime | None]:
+    """Times agreed with the owner: for an answer, and for the thing to be done (S0-4.1.3, S4-2.4.1).
+
+    ``ours``: our own people wrote it down, so who promises without being named is our side.
+    """
     reply = promise = None
     if not _AGREED.search(fold(text)):
         return reply, promise
-    for sentence in re.split(r"[。!?！？；;\n]", text):
+    for sentence in re.findall(r"[^。!?！？；;\n]+[?？]?", text):
         folded = fold(sentence)
-        word = _AGREED.search(folded)
+        word = next((m for m in _AGREED.finditer(folded) if _is_agreed(folded, m, ours)), None)
         if not word or _BROKEN.search(folded, word.start()):
             continue
         for instant, (start, end) in find_when(sentence, at, site.calendar):
@@ -285,3 +296,19 @@ def agreed_times(text: str, at: datetime, site: Site, *, within: timedelta) -> t
                 reply = reply or instant
             break
     return reply, promise
+
+
+def _is_agreed(sentence: str, word: re.Match[str], ours: bool) -> bool:
+    """Whether the word tells of a promise that was made: not denied, asked for or demanded, and by our side if by one alone."""
+    before = sentence[: word.start()]
+    if _NOT_AGREED.search(re.split(r"[,:、]", before)[-1]) or sentence.endswith(("?", "吗")):
+        return False
+    if word["mutual"] or ours:
+        return True
+    who = max(_PROMISER.finditer(before), key=re.Match.start, default=None)
+    if who is None:
+        return bool(re.search(r"[已曾]经?$", before))
+    if who["we"]:
+        return True
+    told = not word["firm"] or _PAST.search(before + sentence[word.end() : word.end() + 1])
+    return bool(who["you"] and told)

@@ -469,7 +469,8 @@ class _Sheet:
                 self.fields["policy_from"] = start.isoformat()
         if self.origin in ("owner", "anonymous"):
             text = f"{self.said}\n{self.notes}" if self.notes and self.notes not in self.said else self.said
-            reply, promise = facts.agreed_times(text, at, self.site, within=self.rule.within)
+            ours = message.medium in ("call", "entry")
+            reply, promise = facts.agreed_times(text, at, self.site, within=self.rule.within, ours=ours)
             if reply:
                 self.effects.append("agreed_time")
                 self.fields["agreed_reply_at"] = reply.isoformat()

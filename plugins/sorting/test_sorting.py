@@ -6,7 +6,7 @@ import time
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from kefud.testing import rule_contract
 from kefud.testing import site as site_of
 
 from . import register_rules
+from .facts import agreed_times
 from .lexicon import Lexicon
 from .rule import Sorting
 
@@ -160,6 +161,44 @@ def agrees(words: str, decisions: list[Decision]) -> None:
         assert allowed == "*" or value in allowed.split("|"), told
     if words[-1] in "!-":
         assert told.important is (words[-1] == "!"), told
+
+
+PROMISED = [
+    ("师傅答应3月18日17点前修好", True),
+    ("物业昨天保证3月18日17点前修好", True),
+    ("你们答应过3月18日17点前修好", True),
+    ("你们上次承诺3月18日17点前修好", True),
+    ("师傅来看过,答应3月18日17点前修好", True),
+    ("前台小张和我约好3月18日17点前修好", True),
+    ("说好3月18日17点前修好", True),
+    ("请你们保证3月18日17点前修好", False),
+    ("你们必须保证3月18日17点前修好", False),
+    ("你们保证3月18日17点前修好", False),
+    ("请承诺3月18日17点前修好,否则投诉", False),
+    ("要求物业保证3月18日17点前修好", False),
+    ("师傅说3月20日上门,我不同意3月20日上门,太晚了", False),
+    ("没有人答应3月18日17点前修好", False),
+    ("物业没有答应3月18日17点前修好", False),
+    ("能不能约好3月18日17点前修好", False),
+    ("你们能保证3月18日17点前修好吗?", False),
+    ("我想预约3月18日17点上门维修", False),
+    ("如果物业答应3月18日17点前修好,我就等", False),
+    ("我同意3月20日上门", False),
+]
+
+
+@pytest.mark.parametrize(("words", "promised"), PROMISED)
+def test_a_time_is_agreed_where_our_side_promised_it(rule: Sorting, words: str, promised: bool) -> None:
+    """S0-4.1.3: who demands a promise, denies one or asks for one was given none."""
+    known = one(rule, Message("mail", AT, text=f"厨房水管漏水。{words}。", sender=Address(email="a@example.com")))[2]
+    assert ("promised_at" in known) is promised, known
+
+
+def test_notes_of_our_own_people_need_no_name_for_our_side(site: Site) -> None:
+    known = {"within": timedelta(days=60), "ours": True}
+    assert agreed_times("已转物业并答应3月18日上午修好", AT, site, **known)[1] is not None
+    assert agreed_times("业主同意3月18日上午上门", AT, site, **known)[1] is not None
+    assert agreed_times("业主要求保证3月18日上午修好", AT, site, **known)[1] is None
 
 
 def test_the_table_is_large_enough() -> None:
