@@ -27,7 +27,7 @@ from .customers import Customers
 from .departments import Answer, Departments
 from .orders import SIGNING, Orders, release
 from .repairs import FILED
-from .speech import Said, commands, is_empty, labelled, spoken
+from .speech import Said, commands, is_empty, is_open, labelled, spoken
 
 BY_STAFF = ("handled", "extend", "transfer", "in_progress")
 """What staff may say by mail in the words of a department; the rest goes through `kefud ticket`."""
@@ -73,7 +73,7 @@ class Commands:
                 yield Write("handler", "reports/alert", told, key=f"unproven:{day}", rule="S3-4.3.1")
 
     def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
-        party, text = occasion.author.id, spoken(occasion.message.text)
+        text = spoken(occasion.message.text)
         decided = ticket.fields.get("approval_at") == occasion.at.isoformat()
         if occasion.author.role == "staff" and (ticket.status == "need_approval" or decided):
             return  # the plugin approvals reads it
@@ -84,8 +84,17 @@ class Commands:
         else:
             yield from self._said_by_party(ticket, occasion, said, text, answer)
         if not answer.steps and not is_empty(text):
-            yield Remark(f"{self.departments.name(party)}来信:{text[:2000]}", rule="S1-4.3.3")
+            yield from self._not_understood(ticket, occasion, text)
         yield from self._transcript(occasion, said, text, answer)
+
+    def _not_understood(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
+        """What is no command is kept; what the department in charge says of its work is read by the handler."""
+        party = occasion.author.id
+        note = f"{self.departments.name(party)}来信:{text[:2000]}"
+        yield Remark(note, rule="S1-4.3.3")
+        if occasion.author.role == "party" and self._place(ticket, party) == "lead":
+            told = {"text": f"{note}\n未改变工单状态,请判断办理情况。"}
+            yield Write("handler", "reports/alert", told, key=f"letter:{_mark(occasion)}", rule="S1-5.1")
 
     def _said_by_party(
         self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer
@@ -104,7 +113,7 @@ class Commands:
             for one in wanted:
                 yield from self.departments.carry_out(ticket, party, one, at, answer)
             if not wanted and labelled(text).keys() - {*FILED}:
-                whole = Said("handled", "处理情况", text)
+                whole = Said("in_progress" if is_open(text) else "handled", "处理情况", text)
                 yield from self.departments.carry_out(ticket, party, whole, at, answer)
         elif not is_empty(text):
             note = f"{self.departments.name(party)}来信:{text[:2000]}"

@@ -15,7 +15,7 @@ LONGEST = 20_000
 """Characters that are searched for commands; all of the text stays in the archive."""
 
 _BEFORE = (
-    r"(?:(?:现|目前|我司|我部|我方|我公司|我队|我单位|本单位|本队|本公司|我们|本部|该问题|该事项|该件|此件|此事|上述问题|均|都|问题|经核实|您反映的问题)"
+    r"(?:(?:现(?!场)|目前|我司|我部|我方|我公司|我队|我单位|本单位|本队|本公司|我们|本部|该问题|该事项|该件|此件|此事|上述问题|均|都|问题|经核实|您反映的问题)"
     r"[,\s]?){0,3}"
 )
 _START = r"(?:^|(?<=[\n。;,!?:、]))[ \t]{0,8}(?:[(【\[《「\"“'*·•>-]|\d{1,2}[.、)]|[一二三四五六七八九十][、.]){0,2}[ \t]{0,4}"
@@ -36,6 +36,8 @@ _GREETING = re.compile(rf"^\s{{0,8}}[^\n,。!:]{{0,16}}?(?:{_GREETINGS})[^\n,。
 _SMALL_TALK = re.compile(r"[\W_]|的|了|您|你|们|贵|中心|物业|客服|师傅|非常|十分|很|太|大家|支持|帮助|处理|已")
 _MARKS = " \t\n,,。;;::!!】])》」\"”'、"
 _EMPTY = re.compile(r"[\W_]*")
+_UNFINISHED = {name: re.compile("|".join(words)) for name, words in PHRASES["unfinished"].items()}
+_CLAUSE = re.compile(r"[^,。;!?\n]+\??")
 _CUSTOMER = {name: re.compile("|".join(words)) for name, words in PHRASES["customer"].items()}
 
 
@@ -85,6 +87,8 @@ def commands(mail: str) -> list[Said]:
     text = spoken(mail)
     found: list[re.Match[str]] = []
     for match in _COMMANDS.finditer(fold(text)):
+        if match.lastgroup == "handled" and _is_denied(match):
+            continue
         if not found or match.lastgroup != found[-1].lastgroup:  # the same again goes on telling of it
             found.append(match)
     said: list[Said] = []
@@ -93,10 +97,36 @@ def commands(mail: str) -> list[Said]:
         name = here.lastgroup or ""
         end = following.start() if following else len(text)
         rest = text[here.end(name) : end].strip(_MARKS)
-        if not any(s.command == name for s in said):
-            said.append(Said(name, text[here.start(name) : here.end(name)].strip(), rest, text[last : here.start(name)]))
+        words, before = text[here.start(name) : here.end(name)].strip(), text[last : here.start(name)]
         last = here.end(name)
+        if name == "handled" and (_is_only_a_step(rest) or is_open(rest)):
+            name, words, rest = _as_progress(f"{words}{text[here.end(name) : end]}")
+        if not any(s.command == name for s in said):
+            said.append(Said(name, words, rest, before))
     return said
+
+
+def is_open(text: str) -> bool:
+    """Whether an answer says that something is still to come: 待配件到货, 明天上门, 预计周五完成 (S1-9.1)."""
+    clauses = _CLAUSE.findall(fold(text[:LONGEST]))
+    return any(_UNFINISHED["open"].search(c) and not _UNFINISHED["settled"].search(c) for c in clauses)
+
+
+def _is_denied(match: re.Match[str]) -> bool:
+    """漏点一直没有找到, 已经处理了吗: the words of a result without one."""
+    after = match.string[match.end() : match.end() + 20]
+    return bool(_UNFINISHED["denied"].search(match["handled"]) or re.match(r"不了|[^,。;!\n]{0,12}(?:吗|\?)", after))
+
+
+def _is_only_a_step(rest: str) -> bool:
+    """已完成报价, 已更换供应商: what was done comes before the work, or is not the work."""
+    return bool(_UNFINISHED["only"].search(fold(rest)))
+
+
+def _as_progress(words: str) -> tuple[str, str, str]:
+    """What reads like a result and is none tells how far the work has come."""
+    first, mark, rest = re.match(r"([^,,。;;!!\n]*)([,,。;;!!\n]?)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
+    return "in_progress", first.strip(_MARKS), rest.strip(_MARKS)
 
 
 def labelled(text: str) -> dict[str, str]:

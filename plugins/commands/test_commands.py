@@ -565,5 +565,25 @@ def test_every_order_without_arguments_is_answered_in_words(site: Site) -> None:
         assert ordered(site, repair(), command).refused, command
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("漏点一直没有找到,故障未排除。", "acknowledged"),
+        ("已完成现场勘查,待配件到货后维修。", "in_progress"),
+        ("业主确认,周六上午上门维修。", "acknowledged"),
+        ("原因:主管道开裂\n措施:待配件到货后更换", "in_progress"),
+    ],
+)
+def test_what_is_not_done_is_not_accepted(site: Site, text: str, status: str) -> None:
+    """Rule 27: nobody is asked to verify work that the department says is still to be done."""
+    outcome = wrote(site, repair(status="acknowledged"), text)
+    assert outcome.ticket.status == status and not tasks(outcome) and "result" not in outcome.ticket.fields
+
+
+def test_what_the_department_says_in_other_words_is_read_by_the_handler(site: Site) -> None:
+    outcome = wrote(site, repair(status="acknowledged"), "漏点一直没有找到,故障未排除。")
+    assert any(d.to == "handler" and "没有找到" in d.data["text"] for d in outcome.decisions if isinstance(d, Write) and "text" in d.data)
+
+
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Commands(site))

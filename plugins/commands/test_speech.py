@@ -80,6 +80,42 @@ def test_no_commands(mail: str) -> None:
     assert not found(mail)
 
 
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "已完成现场勘查,待配件到货后维修。", "已完成现场勘查。", "已完成报价,等业主同意。", "已完成派单", "已恢复供水方案正在制定",
+        "材料已更换供应商,下周到货", "现场已清理,待防水施工。", "已解决业主疑问,明天维修", "已更换角阀,地漏预计周五完成", "已退还押金需业主提供卡号",
+        "已安装完毕一半", "已拆除旧管,新管将于3月8日安装", "已清理,剩余部分尚未清运",
+    ],
+)  # fmt: skip
+def test_a_step_on_the_way_is_progress_and_no_result(mail: str) -> None:
+    """Rule 27: what is still to come is not done."""
+    assert found(mail) == ["in_progress"]
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "漏点一直没有找到,故障未排除。", "漏点已找到。", "业主确认,周六上午上门维修。", "已经解决不了", "已处理了吗?", "已处理完毕没有?",
+        "问题找到了,是主管道开裂,需要开挖,预计周五完成。",
+    ],
+)  # fmt: skip
+def test_a_result_that_is_denied_or_asked_for_is_none(mail: str) -> None:
+    assert not found(mail)
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "已处理完毕,今后将加强巡查。", "已批评教育,将加强培训", "已更换灯泡,如有问题请联系我们", "已修复,闭水试验未发现渗漏",
+        "已处理:更换灯泡两只,预计使用寿命三年", "已处理完毕,周三上午已更换", "已维修完毕,未再漏水", "已清运完毕,明天起每日清运两次",
+        "已更换不锈钢水管", "已完成检测并修复,测试正常", "已完工,待业主验收", "业主确认无误", "故障已排除,恢复供水",
+    ],
+)  # fmt: skip
+def test_what_holds_from_now_on_leaves_the_result_a_result(mail: str) -> None:
+    assert found(mail) == ["handled"]
+
+
 def test_the_text_of_a_command_reaches_to_the_next() -> None:
     first, second = commands("已处理:更换灯泡两只,照明恢复。\n申请延期至3月8日,因外墙灯待料")
     assert first.text == "更换灯泡两只,照明恢复"
