@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kefud.api import (
+    AddTask,
     Decision,
     Draw,
     Effect,
@@ -20,12 +21,13 @@ from kefud.api import (
     Ticket,
     Write,
     as_instant,
+    find_when,
     local,
     next_step,
     without_personal,
 )
 
-from .speech import consent, customer_says, is_empty, only_thanks, spoken
+from .speech import consent, customer_says, is_empty, only_thanks, speaks_of_consent, spoken, withdrawal
 
 SETTLED = ("answered", "visiting", "closed", "archived")
 """States in which the customer's words are an answer to a return visit; the plugin visits reads them."""
@@ -42,10 +44,11 @@ class Customers:
         if is_empty(text) or (ticket.status in SETTLED and not occasion.merged):
             return
         proven = occasion.author.verified
-        answer = consent(text) if ticket.extension == "asked" and proven else None
+        answer = self._answer_to_extension(ticket, occasion, text)
+        taken_back = withdrawal(text, ticket.requester.name)
         if answer is not None:
-            yield from self._consented(ticket, answer)
-        elif customer_says(text, "withdraw"):
+            yield from decide_extension(ticket, answer, self.site)
+        elif taken_back:
             yield from self._withdrawn(ticket, text, proven)
         elif customer_says(text, "chase"):
             yield from self._chased(ticket, occasion, text)
@@ -53,11 +56,26 @@ class Customers:
             yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
         else:
             yield from self._told_more(ticket, occasion, text)
+        if answer is None and ticket.extension == "asked" and speaks_of_consent(text):
+            yield from self._ask_back("consent", ticket, occasion, f"延期须经业主明确同意,请联系确认后用 extend 登记:{text}", "S3-2.3.3")
+        if taken_back is None:
+            yield from self._ask_back("confirm", ticket, occasion, f"顾客来信似有撤回之意,请联系确认;确认前照常办理:{text}", "S3-2.5.4")
         if customer_says(text, "others"):
             yield from self._asks_for_others(ticket, occasion, text)
 
-    def _consented(self, ticket: Ticket, agreed: bool) -> Iterator[Decision]:
-        yield from decide_extension(ticket, agreed, self.site)
+    def _answer_to_extension(self, ticket: Ticket, occasion: Heard, text: str) -> bool | None:
+        """The yes or no to the extension asked last; None where it may be meant for an earlier one, or for another day."""
+        if ticket.extension != "asked" or not occasion.author.verified or not _answers_the_last_request(ticket, occasion):
+            return None
+        said = consent(text)
+        until = as_instant(ticket.fields.get("extension_until"))
+        named = find_when(text, occasion.message.received_at, self.site.calendar) if said and until else ()
+        day = self.site.calendar.local(until).date() if until else None
+        return None if any(self.site.calendar.local(when).date() != day for when, _ in named) else said
+
+    def _ask_back(self, kind: str, ticket: Ticket, occasion: Heard, text: str, rule: str) -> Iterator[Decision]:
+        """What may be read in two ways is asked of the customer by a person."""
+        yield AddTask(kind, ticket.handler or "cs_specialist", text, key=f"{kind}:{_mark(occasion)}", rule=rule)
 
     def _withdrawn(self, ticket: Ticket, text: str, proven: bool) -> Iterator[Decision]:
         safety = ticket.urgency == "emergency" or ticket.category == "safety"
@@ -88,7 +106,7 @@ class Customers:
             back = str(ticket.fields.get("need_info_from") or "triaged")
             yield SetFields({"info_received": text, "missing": []}, rule="S0-4.2.1", why="顾客已补充资料")
             yield Move(back if back in ("triaged", "in_progress") else "triaged", "customer", rule="S0-4.2.1", why="资料已补充")
-        mark = occasion.message.message_id or occasion.message.digest or occasion.message.received_at.isoformat()
+        mark = _mark(occasion)
         yield self._to_handler(f"顾客补充情况或提出新要求:{text}", f"more:{mark}")
         told = occasion.author.believed and ticket.document("notice")
         if customer_says(text, "more") and told and ticket.department not in (None, "cs_center"):
@@ -137,6 +155,20 @@ class Customers:
 
     def _to_handler(self, text: str, key: str) -> Write:
         return Write("handler", "reports/alert", {"text": text}, key=key, rule="S1-4.3.6")
+
+
+def _mark(occasion: Heard) -> str:
+    message = occasion.message
+    return message.message_id or message.digest or message.received_at.isoformat()
+
+
+def _answers_the_last_request(ticket: Ticket, occasion: Heard) -> bool:
+    """Where more time was asked for more than once, only the answer to the last letter counts for it."""
+    asked = [x.message_id for x in ticket.letters if x.template == "replies/extension-consent"]
+    ours = {x.message_id for x in ticket.letters}
+    message = occasion.message
+    answered = next((id for id in (*message.in_reply_to, *reversed(message.references)) if id in ours), "")
+    return len(asked) < 2 or answered == asked[-1]
 
 
 def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decision]:

@@ -38,6 +38,11 @@ _MARKS = " \t\n,,。;;::!!】])》」\"”'、"
 _EMPTY = re.compile(r"[\W_]*")
 _UNFINISHED = {name: re.compile("|".join(words)) for name, words in PHRASES["unfinished"].items()}
 _CLAUSE = re.compile(r"[^,。;!?\n]+\??")
+_WITHDRAWAL = {name: re.compile("|".join(words)) for name, words in PHRASES["withdrawal"].items()}
+_CONSENT = {name: re.compile("|".join(words)) for name, words in PHRASES["consent"].items()}
+_OF_WITHDRAWAL = ("takes_back", "stays_away", "settled", "polite")
+_SHORT = 80
+_LOOKED_AT = 200
 _CUSTOMER = {name: re.compile("|".join(words)) for name, words in PHRASES["customer"].items()}
 
 
@@ -154,10 +159,29 @@ def is_empty(text: str) -> bool:
 
 def customer_says(mail: str, what: str) -> bool:
     """Whether a customer's mail says that: withdraw, chase, others, more, thanks (see phrases.toml)."""
-    text = fold(spoken(mail))
     if what == "withdraw":
-        return bool(_CUSTOMER["withdraw"].search(text)) and not _CUSTOMER["not_withdraw"].search(text)
-    return bool(_CUSTOMER[what].search(text))
+        return bool(withdrawal(mail))
+    return bool(_CUSTOMER[what].search(fold(spoken(mail))))
+
+
+def withdrawal(mail: str, name: str = "") -> bool | None:
+    """True where the whole mail takes the matter back, None where it only sounds so and a person should ask (S3-2.5.4).
+
+    ``name`` is the customer's, who may sign with it.
+    """
+    text = fold(spoken(mail))
+    clauses = [c.strip(_MARKS) for c in _CLAUSE.findall(text.replace(fold(name), "\n") if name else text)]
+    clauses = [c for c in clauses if c]
+    said = [next((kind for kind in _OF_WITHDRAWAL if _WITHDRAWAL[kind].fullmatch(c)), "") for c in clauses[:_LOOKED_AT]]
+    if all(said) and sum(map(len, clauses)) <= _SHORT:
+        return "takes_back" in said or {"stays_away", "settled"} <= {*said} or ("stays_away" in said and None)
+    return None if _sounds_like_withdrawal(text, clauses) else False
+
+
+def _sounds_like_withdrawal(text: str, clauses: list[str]) -> bool:
+    hints = ["hint"] if _WITHDRAWAL["another_time"].search(text) else ["hint", "hint_but_for_another_time"]
+    own = [c for c in clauses[:_LOOKED_AT] if not _WITHDRAWAL["not_hint"].search(c)]
+    return any(_WITHDRAWAL[kind].search(c) for kind in hints for c in own)
 
 
 def only_thanks(mail: str) -> bool:
@@ -168,11 +192,19 @@ def only_thanks(mail: str) -> bool:
 
 
 def consent(mail: str) -> bool | None:
-    """A plain yes or no at the beginning of a mail, None for anything else: silence is no (S3-2.3.3)."""
-    first = next((s.command for s in commands(mail) if s.command in ("agree", "disagree")), "")
+    """A plain yes or no to more time, None for anything else: silence is no (S3-2.3.3)."""
     text = fold(spoken(mail))
-    if first == "disagree" or re.match(r"\s*(?:不行|不可以|不接受|拒绝|不能(?:再)?延)", text):
+    said = _CONSENT["twice"].sub("", text)
+    if _CONSENT["refuses"].search(said):
         return False
-    if first == "agree" or re.match(r"\s*(?:可以|行|好的|没问题|没意见|无意见|接受)(?:$|[\s,。!])", text):
-        return True
-    return None
+    clauses = [c.strip(_MARKS) for c in _CLAUSE.findall(said)[:_LOOKED_AT]]
+    agrees = any(_CONSENT["yes"].fullmatch(c) for c in clauses)
+    agrees = agrees or bool(clauses and _CONSENT["yes_at_first"].fullmatch(clauses[0]))
+    if _CONSENT["presses"].search(said):
+        return None if agrees else False
+    return True if agrees and said == text and not _CONSENT["unless"].search(text) else None
+
+
+def speaks_of_consent(mail: str) -> bool:
+    """Whether a mail is about more time at all."""
+    return bool(_CONSENT["about"].search(fold(spoken(mail))))

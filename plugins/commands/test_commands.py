@@ -28,7 +28,7 @@ from kefud.api import (
     Write,
 )
 from kefud.config import load
-from kefud.desk.ticket import Task
+from kefud.desk.ticket import LetterRef, Task
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
@@ -281,6 +281,33 @@ def test_a_customer_may_withdraw(site: Site) -> None:
 @pytest.mark.parametrize("values", [{"urgency": "emergency"}, {"category": "safety"}])
 def test_safety_does_not_end_by_withdrawal(site: Site, values: dict[str, Any]) -> None:
     assert owner_wrote(site, repair(**values), "我要撤回报修").ticket.status == "assigned"
+
+
+def asked_by(*ids: str) -> Ticket:
+    """A ticket whose owner was asked for more time once for each id."""
+    letters = tuple(LetterRef(n, "wei@example.com", "replies/extension-consent", id, "sent") for n, id in enumerate(ids))
+    until = {"extension_until": "2025-03-14T17:00:00+08:00", "extension_of": "resolve"}
+    return repair(extension="asked", fields=until, letters=letters)
+
+
+@pytest.mark.parametrize(
+    ("answered", "text", "extension"),
+    [
+        ("<b@x>", "同意", "agreed"), ("<b@x>", "我不同意延期", "refused"), ("<a@x>", "同意", "asked"), ("<a@x>", "不同意", "asked"),
+        ("", "同意", "asked"), ("<b@x>", "同意延期至3月9日", "asked"), ("<b@x>", "同意延期至3月14日", "agreed"), ("<b@x>", "同意,但要赔偿", "asked"),
+    ],
+)  # fmt: skip
+def test_a_yes_is_for_the_request_it_answers(site: Site, answered: str, text: str, extension: str) -> None:
+    """Rule 24: a yes to the earlier day, or to another one, is no yes to the later; a person asks."""
+    message = Message("mail", NOW, text=text, in_reply_to=(answered,) if answered else ())
+    outcome = deliberate(asked_by("<a@x>", "<b@x>"), Heard(NOW, message, Author("requester", verified=True)), [Commands(site)])
+    assert outcome.ticket.extension == extension
+    assert tasks(outcome) == (["consent"] if extension == "asked" else [])
+
+
+def test_what_may_be_a_withdrawal_is_asked_back_and_goes_on(site: Site) -> None:
+    outcome = owner_wrote(site, repair(), "不用处理了,我去住建局投诉")
+    assert outcome.ticket.status == "assigned" and tasks(outcome) == ["confirm"]
 
 
 def test_impatience_reaches_handler_and_department(site: Site) -> None:

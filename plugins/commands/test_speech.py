@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .speech import commands, consent, customer_says, labelled, only_thanks, spoken
+from .speech import commands, consent, customer_says, is_open, labelled, only_thanks, spoken, withdrawal
 
 
 def found(text: str) -> list[str]:
@@ -139,6 +139,34 @@ def test_only_a_plain_yes_is_consent(mail: str, answer: bool | None) -> None:
     assert consent(mail) is answer
 
 
+@pytest.mark.parametrize("mail", ["我同意延期。", "本人同意。", "我们同意延期至3月14日,谢谢", "我家同意延长", "好的,同意", "没问题,请尽快"])
+def test_who_agrees_may_name_themselves(mail: str) -> None:
+    assert consent(mail) is True
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "我不同意延期,请按时修。", "好的,知道了,但是我不同意再拖。", "同意不了,太久了。", "可以理解,但不接受延期", "你好,收到。延期的事我不能接受",
+        "怎么可能同意", "不行,等不了", "不能再拖了", "没法接受",
+    ],
+)  # fmt: skip
+def test_any_refusal_is_a_no(mail: str) -> None:
+    """Rule 24: more time only with the owner's yes."""
+    assert consent(mail) is False
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "同意,但只能延一天", "可以,不过要赔偿误工费", "同意,不能再拖了", "我不是不同意", "不反对", "没人同意", "同意吗?", "同意延一天",
+        "如果3月14日能修好我就同意", "同意换一家", "为什么要延期?",
+    ],
+)  # fmt: skip
+def test_a_yes_with_an_if_or_a_but_is_for_a_person(mail: str) -> None:
+    assert consent(mail) is None
+
+
 @pytest.mark.parametrize(
     ("mail", "what"),
     [
@@ -155,9 +183,35 @@ def test_what_customers_say(mail: str, what: str) -> None:
     assert customer_says(mail, what)
 
 
-@pytest.mark.parametrize("mail", ["我不会撤回投诉的", "请尽快处理", "谢谢"])
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "撤回", "请把我的报修撤销吧", "是误会,请撤销投诉", "水管自己修好了,不用来了,谢谢", "不用修了,谢谢师傅", "撤回,不投诉了。",
+        "我是5号楼1单元201的业主何样板,电话13800000201,我要取消报修。",
+    ],
+)
+def test_a_mail_that_only_takes_the_matter_back_is_a_withdrawal(mail: str) -> None:
+    assert withdrawal(mail, "何样板") is True
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "我不会撤回投诉的", "请尽快处理", "谢谢", "明天上午家里没人,不用来,后天上午再来修。", "周六不用来了,改周日上午来吧。",
+        "小区门口的快递柜被物业取消了,老人取件很不方便", "快递柜被物业取消了", "预约被取消了,请重新安排", "你们说不用处理,我不同意",
+        "物业说不用维修,可是墙还在渗水", "师傅说不用修,但还是漏水", "不需要维修费吧", "要求取消停车费", "原来的班车取消了",
+    ],
+)  # fmt: skip
 def test_nobody_withdraws_by_accident(mail: str) -> None:
-    assert not customer_says(mail, "withdraw")
+    assert withdrawal(mail) is False
+
+
+@pytest.mark.parametrize(
+    "mail",
+    ["我想撤回投诉,另外北门的灯坏了", "撤回投诉可以,但要先道歉", "不用处理了,我去住建局投诉", "报修取消了", "先不用来了,等我通知", "不用来了"],
+)
+def test_what_only_sounds_like_a_withdrawal_is_asked_back(mail: str) -> None:
+    assert withdrawal(mail) is None
 
 
 def test_thanks_alone_ask_nothing() -> None:
@@ -169,9 +223,14 @@ def test_greetings_and_signatures_are_not_speech() -> None:
     assert spoken("尊敬的客服中心:您好!\n灯修好了。\n此致\n敬礼") == "灯修好了。"
 
 
-@pytest.mark.parametrize("piece", ["收到,", "已处理:", "转", "原因:", "您好", " ", "同意\n"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "收到,", "已处理:", "转", "原因:", "您好", " ", "同意\n", "我要撤回投诉,", "不用处理", "不不同意", "我们我们", "已完成,明天",
+    ],
+)  # fmt: skip
 def test_long_mails_are_read_in_linear_time(piece: str) -> None:
     begun = time.perf_counter()
-    for read in (commands, labelled, only_thanks, consent):
+    for read in (commands, labelled, only_thanks, consent, withdrawal, is_open):
         read(piece * 100_000)
     assert time.perf_counter() - begun < 3
