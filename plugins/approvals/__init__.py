@@ -21,15 +21,16 @@ from kefud.api import (
     Reply,
     Rule,
     SetFields,
+    Signed,
     Site,
     Ticket,
     Write,
+    answered_letter,
     chinese,
     hookimpl,
     local,
+    signed,
 )  # fmt: skip
-
-from .words import Verdict, verdict
 
 CUSTOMERS = ("owner", "anonymous", "internal", "owners_committee")
 CLOSING = ("consultation",)
@@ -78,13 +79,14 @@ class Approvals:
             yield Refuse(f"本件由{names}批示(S0-4.2.3)", rule="S0-4.2.3")
         else:
             text = str(occasion.args.get("text") or occasion.text or "")
-            yield from self._decided(ticket, Verdict(occasion.command == "approve", text.strip()), occasion.by, occasion.at)
+            yield from self._decided(ticket, Signed(occasion.command == "approve", text.strip()), occasion.by, occasion.at)
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         role = self._approving_role(ticket, occasion)
-        if not role:
-            return
-        said = verdict(occasion.message.text)
+        letter = answered_letter(ticket, occasion.message)
+        if not role or (letter and letter.template == "reports/held"):
+            return  # about a letter that is held: the plugin commands reads it
+        said = signed(occasion.message.text)
         if said is None:
             yield Remark(f"{chinese(role)}来信未见“同意”或“不同意”,请示继续等待批示", rule="S0-4.2.3")
             refused = ["未见“同意”或“不同意”,请示继续等待批示;请在首行写明"]
@@ -108,8 +110,8 @@ class Approvals:
         held = {author.id, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
         return next((role for role in entitled(ticket) if role in held), "")
 
-    def _decided(self, ticket: Ticket, said: Verdict, by: str, at: datetime) -> Iterator[Decision]:
-        text = said.text or str(ticket.fields.get("proposed_answer") or "")
+    def _decided(self, ticket: Ticket, said: Signed, by: str, at: datetime) -> Iterator[Decision]:
+        text = said.text or (str(ticket.fields.get("proposed_answer") or "") if said.approved else "")
         decision = "同意" if said.approved else "不同意"
         why = f"{chinese(by)}批示:{decision}"
         decided = {"approval_decision": decision, "approval_by": by, "approval_at": at.isoformat()}
@@ -122,8 +124,18 @@ class Approvals:
         yield SetFields({"approved_text": text}, rule="S0-4.2.3", why=why)
         yield Move("triaged", by, rule="S0-4.2.3", why=why)
         if ticket.category == "activity":
-            event = f"活动已获批准,请安排配合:{text or ticket.summary or ticket.subject}"
+            event = f"活动已获批准,请安排配合:{'。'.join(filter(None, (text, said.remark))) or ticket.summary or ticket.subject}"
             yield AddTask("event", "property_manager", event, key="event", rule="S0-4.2.6", why=why)
+        if said.remark:
+            yield Remark(f"{why},并交代:{said.remark}", rule="S0-4.2.3")
+        if said.waits:
+            proposed = f"批准的答复:{text}" if text else "请据此拟定答复"
+            told = f"请示已获同意,另有交代:{said.remark}。请先照办,再答复顾客;{proposed}"
+            yield _task(ticket, "answer", told, f"approval-remark:{at.isoformat()}")
+            return
+        if said.remark:
+            told = {"text": f"{why},并交代(未发给顾客):{said.remark}"}
+            yield Write("handler", "reports/alert", told, key=f"approval-remark:{at.isoformat()}", rule="S0-4.2.3")
         yield from _say(ticket, text, why)
 
 
@@ -148,10 +160,12 @@ def entitled(ticket: Ticket) -> tuple[str, ...]:
     return tuple(ticket.fields.get("approval_asked") or (approver(ticket),))
 
 
-def _understood(ticket: Ticket, said: Verdict) -> dict[str, Any]:
+def _understood(ticket: Ticket, said: Signed) -> dict[str, Any]:
     """What a decision came to, as its writer is told."""
     if not said.approved:
         return {"ok": True, "command": "不同意", "text": f"已登记,退回{chinese(ticket.handler or 'cs_clerk')}"}
+    if said.waits:
+        return {"ok": True, "command": "同意", "text": "已登记,由经办人照交代办理后答复;交代的话不发给顾客"}
     if not (said.text or ticket.fields.get("proposed_answer")):
         return {"ok": True, "command": "同意", "text": "已登记,由经办人拟定答复"}
     sent = bool(ticket.reply_address) and ticket.kind in CLOSING

@@ -8,13 +8,27 @@ from typing import Any
 
 import pytest
 
-from kefud.api import Address, AddTask, Author, Draw, Heard, Message, Opened, Ordered, Reply, Requester, Site, Ticket, Write
+from kefud.api import (
+    Address,
+    AddTask,
+    Author,
+    Draw,
+    Heard,
+    Message,
+    Opened,
+    Ordered,
+    Reply,
+    Requester,
+    Site,
+    Ticket,
+    Write,
+    signed,
+)
 from kefud.config import load
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
 from . import Approvals
-from .words import verdict
 
 START = datetime.fromisoformat("2025-03-04T16:50:00+08:00")
 ROLES = '[[role]]\nid = "pm_dept_manager"\naddress = "pm@estate.example.com"\n'
@@ -81,7 +95,8 @@ def test_words_that_are_neither_yes_nor_no_decide_nothing(site: Site, text: str)
 @pytest.mark.parametrize(
     ("mail", "told"),
     [
-        ("同意 由运营商承担", "已按批准文本答复"),
+        ("同意 答复如下:由运营商承担", "已按批准文本答复"),
+        ("同意。请小王先核实清楚", "不发给顾客"),
         ("同意", "由经办人拟定答复"),
         ("不同意", "退回客服内勤"),
         ("我看看再说", "未见“同意”"),
@@ -119,12 +134,43 @@ def test_an_approved_event_becomes_a_task_for_the_property_manager(site: Site) -
         ("同意 按拟答复办理", True, ""),
         ("同意,请按以下口径答复业主:由运营商承担。", True, "由运营商承担。"),
         ("不同意", False, ""),
-        ("您好!\n批准。\n费用由我司承担", True, "费用由我司承担"),
+        ("您好!\n批准。\n改为:费用由我司承担", True, "费用由我司承担"),
+        ("同意,但改为:由运营商承担", True, "由运营商承担"),
+        ("同意。请小王先核实清楚,别把延期的事说漏了。", True, ""),
+        ("批准。\n费用由我司承担", True, ""),
+        ("不同意 因 依据不足", False, "依据不足"),
+        ("我不同意,理由:依据不足", False, "依据不足"),
+        ("同意不了", False, ""),
     ],
 )
 def test_verdicts_are_read_from_the_first_words(mail: str, approved: bool, text: str) -> None:
-    said = verdict(mail)
+    said = signed(mail)
     assert said is not None and (said.approved, said.text) == (approved, text)
+
+
+@pytest.mark.parametrize("mail", ["同意吗?", "同意?", "同意的话我再回复", "是否同意", "等财务同意", "同意 改为:", "原则上同意"])
+def test_a_question_or_half_a_word_decides_nothing(mail: str) -> None:
+    assert signed(mail) is None
+
+
+REMARK = "请小王先和开发商核实清楚再说,别把延期的事说漏了"
+
+
+@pytest.mark.parametrize("proposed", ["", "证件由登记部门核发。"])
+def test_what_an_approver_adds_is_for_us(site: Site, proposed: str) -> None:
+    """S0-4.2.3: only what is marked as the answer leaves; who asks for something first is heeded first."""
+    ticket = waiting(site)
+    outcome = answered_by(site, ticket.changed(fields={**ticket.fields, "proposed_answer": proposed}), f"同意。{REMARK}。")
+    assert outcome.ticket.status == "triaged" and not replies(outcome)
+    [task] = [d for d in outcome.decisions if isinstance(d, AddTask)]
+    assert task.role == "cs_clerk" and REMARK in task.text and proposed in task.text
+
+
+def test_a_harmless_remark_holds_up_no_answer_and_stays_in_the_house(site: Site) -> None:
+    ticket = waiting(site)
+    outcome = answered_by(site, ticket.changed(fields={**ticket.fields, "proposed_answer": "由登记部门核发。"}), "同意。小王办得好")
+    assert [r.data["answer"] for r in replies(outcome)] == ["由登记部门核发。"]
+    assert ["小王办得好" in d.data["text"] for d in outcome.decisions if isinstance(d, Write) and d.to == "handler"] == [True]
 
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:

@@ -53,7 +53,7 @@ class ReturnedLetters:
     def _alert(self, ticket: Ticket, occasion: Returned, number: str, again: str) -> Iterator[Decision]:
         clock = next((d for n in ("notice_property", "notice_engineering") if (d := ticket.deadline(n)) and d.open), None)
         data = {
-            "document": number or occasion.template, "to_zh": self._name(occasion.to), "address": occasion.address,
+            "document": number or chinese(occasion.template), "to_zh": self._name(occasion.to), "address": occasion.address,
             "reason": occasion.bounce.reason or occasion.bounce.status, "resent_to": again,
             "due": local(clock.due, self.site.calendar.zone) if clock else "",
         }  # fmt: skip
@@ -63,11 +63,11 @@ class ReturnedLetters:
 
     def _reply(self, ticket: Ticket, occasion: Returned) -> Iterator[Decision]:
         why = occasion.bounce.reason or occasion.bounce.status
-        yield Remark(f"回信未送达({occasion.template}):{why}", rule="S3-2.3.2")
+        yield Remark(f"回信未送达({chinese(occasion.template)}):{why}", rule="S3-2.3.2")
         if not _open_task(ticket, "call"):
             text = "给顾客的回信被退回,请按登记电话联系,核对邮箱"
             yield AddTask("call", ticket.handler or "cs_clerk", text, key=f"call:{occasion.message_id}", rule="S3-2.3.2")
-        data = {"template": occasion.template, "to_zh": "顾客", "address": occasion.address, "reason": why}
+        data = {"template": chinese(occasion.template), "to_zh": "顾客", "address": occasion.address, "reason": why}
         yield Write("handler", "reports/undelivered", data, key=f"undelivered:{occasion.message_id}", rule="S3-2.3.2")
 
     def _said(self, ticket: Ticket, document: Document, to: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from kefud.desk.decisions import (
     Assign,
     Classify,
     Decision,
+    Discard,
     DoneTask,
     Draw,
     DropClock,
@@ -83,8 +84,9 @@ from kefud.desk.occasions import (
     Returned,
 )  # fmt: skip
 from kefud.desk.phones import find_phones, mask_personal, mask_phone, normalise_phone
+from kefud.desk.signing import Signed, answered_letter, signed
 from kefud.desk.states import refusal
-from kefud.desk.ticket import ORIGINS, Deadline, Document, Related, Requester, Ticket, chinese
+from kefud.desk.ticket import ORIGINS, Deadline, Document, LetterRef, Related, Requester, Ticket, chinese
 from kefud.desk.triage import Rule
 from kefud.desk.view import as_instant, local, without_personal
 from kefud.dropfolder import DropFolder, Entry, Refused, Settling, Watch, natural, shown
@@ -213,19 +215,19 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 
 
 __all__ = [
-    "Address", "AddTask", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce", "Calendar", "Call",
-    "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision", "Delivered",
-    "DeliveryFailed",
-    "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
+    "Address", "AddTask", "answered_letter", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce",
+    "Calendar", "Call", "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision",
+    "Delivered", "DeliveryFailed",
+    "Discard", "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
     "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hookimpl",
-    "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "local", "Lock", "loopback",
+    "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "LetterRef", "local", "Lock", "loopback",
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
     "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "Observer", "Occasion", "Opened",
     "Ordered", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "PROGRESS_LEAD", "read_mail",
     "refusal", "Refuse",
     "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",
     "Release", "Remark", "Reminded", "Reply", "Requester", "Returned", "Role", "Rule", "seconds", "Secret", "sentences",
-    "SetFields", "Settling", "Shelve", "shown", "Site", "SourceFailed", "Split", "StartClock", "StopClock", "Term", "Ticket",
+    "SetFields", "Settling", "Shelve", "shown", "Signed", "signed", "Site", "SourceFailed", "Split", "StartClock", "StopClock", "Term", "Ticket",
     "tls_context", "Transport", "TransportConfig", "Unreadable", "validated", "VoidDocument", "Watch", "Wire",
     "without_personal", "Write",
 ]  # fmt: skip

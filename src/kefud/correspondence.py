@@ -167,8 +167,11 @@ class Correspondence:
                 used.add(decision.key)
                 effects += self._write(ledger, ticket, decision, now)
             elif isinstance(decision, d.Release):
-                letters.release_held(ledger.tx, ticket.id, now)
-                ledger.tasks_done(ticket.id, "release", now)
+                letters.release_held(ledger.tx, ticket.id, now, decision.letter)
+                self._signer_is_done(ledger, ticket, now)
+            elif isinstance(decision, d.Discard):
+                letters.discard(ledger.tx, ticket.id, decision.letter, decision.why)
+                self._signer_is_done(ledger, ticket, now)
             elif isinstance(decision, d.Notify):
                 for role in decision.roles:
                     key = f"notify.{decision.template}.{role}.{ticket.round}"
@@ -367,19 +370,25 @@ class Correspondence:
         if automatic == "auto-replied" and recipient.address and not (hold or blocked):
             self._answers(ledger.tx, now).note(recipient.address)
         if (hold or blocked) and not template.startswith(TO_STAFF):
-            told = {"template": template, "reason": hold or blocked, "text": draft.text, "to": recipient.name}
-            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now)
+            told = {"letter": chinese(template), "reason": hold or blocked, "text": draft.text, "to": recipient.name}
+            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now, row["message_id"])
         return effects
 
-    def _ask_signer(self, ledger: Ledger, ticket: Ticket, signer: str, told: dict[str, Any], now: datetime) -> None:
+    def _ask_signer(
+        self, ledger: Ledger, ticket: Ticket, signer: str, told: dict[str, Any], now: datetime, message_id: str
+    ) -> None:
         """A letter is held: its signer hears of it and has a task, whatever becomes of the ticket (RULES §9, S05)."""
         waiting = any(task.kind == "release" and task.done_at is None for task in ticket.tasks)
         if waiting and signer == "handler":
             return  # what a cap holds is told once: a flood must not become one of ours
         asked = self._recipient(ticket, signer, now)
-        self._post(ledger, ticket, asked, "reports/held", told, now)
+        self._post(ledger, ticket, asked, "reports/held", told, now, key=f"held:{message_id}")
         if not waiting:
             ledger.task(ticket.id, Task("release", asked.key, None, f"函件暂缓发出,请审核放行或改写:{told['reason']}"))
+
+    def _signer_is_done(self, ledger: Ledger, ticket: Ticket, now: datetime) -> None:
+        if not letters.holds(ledger.tx, ticket.id):
+            ledger.tasks_done(ticket.id, "release", now)
 
     def _supersede(self, ledger: Ledger, ticket: Ticket, new: Mapping[str, Any], instead: str) -> list[dict[str, Any]]:
         """Take back what a new letter makes needless while it still waits; the new one keeps the promises of these."""
@@ -411,7 +420,7 @@ class Correspondence:
         quoted = [ticket.subject, ticket.summary, ticket.text, *map(str, data.get("quoted", ()))]
         quoted += [str(notice.get(k) or "") for k in ("content", "subject")]
         own = {self.site.hotline, self.site.outgoing.address, "" if mask else ticket.requester.phone} - {""}
-        approved = [str(ticket.fields[k]) for k in ("approved_text", "plan") if ticket.fields.get(k)]
+        approved = [str(ticket.fields[k]) for k in ("approved_text", "signed_text", "plan") if ticket.fields.get(k)]
         approved += self._times(ticket)
         findings = lint(
             text, quoted=[q for q in quoted if q], audience="party" if audience == "party" else "owner",

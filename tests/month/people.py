@@ -218,12 +218,12 @@ PLOTS = (
     ),
     Plot(
         "leave asked and given", "{house},电话{phone}。请问房产证什么时候可以办理?", "consultation", "cs_center",
-        (Act(3 * H, "pm_dept_manager", "approves", "同意\n房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
+        (Act(3 * H, "pm_dept_manager", "approves", "同意 答复如下:房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
         category="certificate",
     ),
     Plot(
         "leave given late", "{house},电话{phone}。请问房产证什么时候可以办理?", "consultation", "cs_center",
-        (Act(60 * H, "director", "approves", "同意\n房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
+        (Act(60 * H, "director", "approves", "同意 答复如下:房产证办理进度请以登记部门通知为准,届时我中心书面告知。"),),
         category="certificate",
     ),
     Plot(

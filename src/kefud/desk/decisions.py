@@ -290,7 +290,19 @@ class NewRound(Decision):
 
 @dataclass(frozen=True, slots=True)
 class Release(Decision):
-    """The letters of the ticket that were held for a signature or by the language check may go (RULES §9)."""
+    """Letters that were held for a signature or by the language check may go (RULES §9).
+
+    ``letter`` is the Message-ID of the one that is meant, "" for all of the ticket.
+    """
+
+    letter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Decision):
+    """The held letter with this Message-ID is not sent; ``why`` stays with it."""
+
+    letter: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,14 @@ CHINESE: dict[str, str] = {
     "cs_manager": "客服经理", "leader_in_charge": "分管领导", "property_supervisor": "物业主管",
     "property_manager": "物业经理", "pm_dept_manager": "物管部经理", "director": "物管公司总监", "duty_officer": "值班人员",
     "service_inspector": "服务监督岗", "issue_coordinator": "问题协调员", "adviser": "专属服务顾问",
+    "replies/acknowledgement": "受理回执", "replies/acknowledgement-complaint": "投诉受理回执",
+    "replies/acknowledgement-letter": "来函回执", "replies/answer": "答复函", "replies/calm": "受理回执",
+    "replies/closed": "办结致谢", "replies/declined": "不予受理答复", "replies/extension-consent": "延期征询函",
+    "replies/holding": "请示期间告知", "replies/merged": "并案告知", "replies/need-info": "补充资料通知",
+    "replies/not-adopted": "建议未采纳答复", "replies/progress": "进展告知", "replies/reopened": "重新处理告知",
+    "replies/result": "办理结果答复", "replies/survey": "满意度调查", "replies/thanks": "答谢函", "replies/visit": "回访函",
+    "replies/written-reply": "书面复函", "notices/work-order": "工作联系单", "notices/urgent-work-order": "紧急工作联系单",
+    "notices/joint": "协办联系单",
 }  # fmt: skip
 """What staff and owners read for each word of the program (SERVICE words, RULES §1, §2, §6)."""
 
@@ -127,6 +135,8 @@ class LetterRef:
     message_id: str
     status: str
     recipient: str = ""
+    key: str = ""
+    meets: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,10 +256,26 @@ def lost_reports(tx: Connection, since: datetime) -> list[dict[str, Any]]:
     return [dict(r._mapping) for r in tx.execute(query.order_by(LetterRow.id))]
 
 
-def release_held(tx: Connection, ticket: int, now: datetime) -> int:
-    """Let every held letter of a ticket go; returns how many there were."""
-    held = (LetterRow.ticket == ticket, LetterRow.status == "held")
-    return tx.execute(update(LetterRow).where(*held).values(status="pending", hold="", next_attempt=now)).rowcount
+def release_held(tx: Connection, ticket: int, now: datetime, message_id: str = "") -> int:
+    """Let the held letter with this Message-ID go, or every one of the ticket; returns how many there were."""
+    its = _held(ticket, message_id)
+    return tx.execute(update(LetterRow).where(*its).values(status="pending", hold="", next_attempt=now)).rowcount
+
+
+def discard(tx: Connection, ticket: int, message_id: str, why: str) -> int:
+    """The held letter with this Message-ID is not sent; a person can still take it up again."""
+    values = {"status": "superseded", "next_attempt": None, "hold": why[:500]}
+    return tx.execute(update(LetterRow).where(*_held(ticket, message_id)).values(**values)).rowcount
+
+
+def holds(tx: Connection, ticket: int) -> bool:
+    """Whether a letter of the ticket is still held."""
+    return tx.scalar(select(LetterRow.id).where(*_held(ticket, "")).limit(1)) is not None
+
+
+def _held(ticket: int, message_id: str) -> tuple[Any, ...]:
+    its = (LetterRow.ticket == ticket, LetterRow.status == "held")
+    return (*its, LetterRow.message_id == message_id) if message_id else its
 
 
 def depth(tx: Connection) -> dict[str, Any]:
