@@ -11,7 +11,6 @@ from kefud.api import (
     Heard,
     Occasion,
     Ordered,
-    Refuse,
     Remark,
     Rule,
     SetFields,
@@ -25,7 +24,8 @@ from kefud.api import (
 
 from .customers import Customers
 from .departments import Answer, Departments
-from .orders import SIGNING, Orders, release
+from .held import Held, asks_for_word
+from .orders import Orders
 from .repairs import FILED
 from .speech import Said, commands, is_empty, is_open, labelled, spoken
 
@@ -42,6 +42,7 @@ class Commands:
         self.site = site
         self.customers = Customers(site)
         self.departments = Departments(site)
+        self.held = Held(site)
         self.orders = Orders(site, self.departments)
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
@@ -75,11 +76,14 @@ class Commands:
     def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         text = spoken(occasion.message.text)
         decided = ticket.fields.get("approval_at") == occasion.at.isoformat()
-        if occasion.author.role == "staff" and (ticket.status == "need_approval" or decided):
+        asked = occasion.author.role == "staff" and asks_for_word(ticket, occasion)
+        if occasion.author.role == "staff" and not asked and (ticket.status == "need_approval" or decided):
             return  # the plugin approvals reads it
         answer = Answer()
         said = commands(occasion.message.text)
-        if occasion.author.role == "staff":
+        if asked:
+            yield from self.held.signed(ticket, occasion, occasion.message.text, answer)
+        elif occasion.author.role == "staff":
             yield from self._said_by_staff(ticket, occasion, said, answer)
         else:
             yield from self._said_by_party(ticket, occasion, said, text, answer)
@@ -130,14 +134,7 @@ class Commands:
                 yield Remark(f"{self.departments.name(by)}知悉。{one.text}".strip(), rule="S0-4.2.4")
                 yield from self._read(ticket, occasion, at)
             elif one.command == "agree" and any(letter.status == "held" for letter in ticket.letters):
-                roles = {by, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
-                signing = next((role for role in SIGNING if role in roles), by)
-                decisions = list(release(ticket, signing))
-                refused = [d.reason for d in decisions if isinstance(d, Refuse)]
-                answer.refused.extend(refused)
-                if not refused:
-                    answer.done("release", "暂缓的函件已放行")
-                yield from decisions
+                answer.refuse("release", "请直接回复所指函件的“待放行”邮件,以免误放其他函件")
             elif one.command in BY_STAFF:
                 yield from self.departments.carry_out(ticket, by, one, at, answer)
 

@@ -20,6 +20,7 @@ from kefud.api import (
     Term,
     Ticket,
     Write,
+    answered_letter,
     as_instant,
     find_when,
     local,
@@ -164,11 +165,8 @@ def _mark(occasion: Heard) -> str:
 
 def _answers_the_last_request(ticket: Ticket, occasion: Heard) -> bool:
     """Where more time was asked for more than once, only the answer to the last letter counts for it."""
-    asked = [x.message_id for x in ticket.letters if x.template == "replies/extension-consent"]
-    ours = {x.message_id for x in ticket.letters}
-    message = occasion.message
-    answered = next((id for id in (*message.in_reply_to, *reversed(message.references)) if id in ours), "")
-    return len(asked) < 2 or answered == asked[-1]
+    asked = [x for x in ticket.letters if x.template == "replies/extension-consent"]
+    return len(asked) < 2 or answered_letter(ticket, occasion.message) == asked[-1]
 
 
 def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decision]:

@@ -47,6 +47,7 @@ PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "repl
 NAMES: dict[str, str] = {
     "acknowledge": "收到", "handled": "已处理", "in_progress": "处理中", "extend": "申请延期", "transfer": "转办",
     "return": "退回", "adopted": "采纳", "not_adopted": "不采纳", "opinion": "意见", "agree": "同意", "disagree": "不同意",
+    "release": "放行", "rewrite": "改写", "discard": "不予发出",
 }  # fmt: skip
 _UNFOUNDED = re.compile(
     r"(?:诉求|要求|反映|投诉|意见|主张)[^,。;\n]{0,6}不(?:合理|成立|属实)|不予?(?:变更|修改|调整)|不属于?设计|无需(?:修改|变更)"

@@ -16,6 +16,7 @@ from kefud.api import (
     Document,
     Draw,
     Heard,
+    LetterRef,
     Message,
     Move,
     Notice,
@@ -28,7 +29,7 @@ from kefud.api import (
     Write,
 )
 from kefud.config import load
-from kefud.desk.ticket import LetterRef, Task
+from kefud.desk.ticket import Task
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 

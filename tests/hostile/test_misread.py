@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile.station import Station, station, vouched
+from hostile.station import Station, body, station, vouched
 from line.office import mail
 
 from kefud.desk.ticket import Ticket
 
 OWNER = "weizhankong@mail.example.com"
 FIRM = "contractor-a@repair-a.example.com"
+BOSS = "cs-manager@roles.example.com"
+APPROVER = "pm-dept-manager@roles.example.com"
+FORBIDDEN = "这个我们不知道,不归我们管,你去找财务。"
 BROKEN = "我是8号楼2单元1201的业主魏占空,电话13800000207。卫生间渗水,请派人来修。"
 
 
@@ -38,6 +41,10 @@ def orders(office: Station, command: str, **args: str) -> None:
 
 def waiting(ticket: Ticket) -> list[str]:
     return [task.kind for task in ticket.tasks if task.done_at is None]
+
+
+def to_owner(office: Station) -> str:
+    return "\n".join(map(body, office.delivered(OWNER)))
 
 
 def told_handler(office: Station) -> str:
@@ -80,3 +87,49 @@ def test_a_yes_to_the_first_request_is_none_to_the_second(office: Station) -> No
 def test_a_demand_is_no_agreed_time(office: Station) -> None:
     ticket = says(office, "c@mail.example.com", "我是6号楼1单元301的业主钱样。厨房水管漏水,请你们保证今天下午5点前修好。")
     assert "promised_at" not in ticket.fields and not any(d.agreed for d in ticket.deadlines)
+
+
+def test_the_managers_words_leave_in_place_of_the_held_ones(office: Station) -> None:
+    """Rule 13, S0-4.3.2: the forbidden original never leaves, and the promise in the letter to the manager is kept."""
+    orders(office, "reply", text=FORBIDDEN)
+    says(office, BOSS, "同意 改为:师傅明日与您联系。", answers=-1)
+    assert "师傅明日与您联系" in to_owner(office) and "不归我们管" not in to_owner(office)
+    assert "改写：《进展告知》" in office.letters[-1]["text"] and "不归我们管" not in office.letters[-1]["text"]
+
+
+def test_the_managers_words_are_checked_like_any_others(office: Station) -> None:
+    orders(office, "reply", text=FORBIDDEN)
+    says(office, BOSS, "同意 改为:我们没办法。", answers=-1)
+    assert "没办法" not in to_owner(office) and any("没办法" in body(m) for m in office.delivered(BOSS))
+
+
+def test_the_managers_no_keeps_the_letter_back_and_the_handler_writes_anew(office: Station) -> None:
+    orders(office, "reply", text=FORBIDDEN)
+    ticket = says(office, BOSS, "不同意 因 用语不当,请重写", answers=-1)
+    assert "rewrite" in waiting(ticket) and "用语不当" in "".join(t.text for t in ticket.tasks)
+    assert not [x for x in office.letters if x["status"] == "held"] and "不归我们管" not in to_owner(office)
+
+
+@pytest.mark.parametrize("text", ["同意,但先别发,我再看看", "同意吗?", "收到"])
+def test_half_a_word_releases_nothing(office: Station, text: str) -> None:
+    orders(office, "reply", text=FORBIDDEN)
+    says(office, BOSS, text, answers=-1)
+    assert "不归我们管" not in to_owner(office) and [x for x in office.letters if x["status"] == "held"]
+
+
+def test_a_yes_is_for_the_letter_it_answers(office: Station) -> None:
+    orders(office, "reply", text="师傅说这个漏点管不了,我们另行安排。")
+    orders(office, "reply", text=FORBIDDEN)
+    says(office, BOSS, "同意", answers=-2)
+    assert "管不了" in to_owner(office) and "不归我们管" not in to_owner(office)
+    [other] = [m for m in office.delivered(BOSS) if "回执" in m["Subject"]]
+    assert "《进展告知》已放行" in body(other)
+    says(office, BOSS, "同意", answers=-1)  # answers the receipt, and no letter that is held
+    assert "不归我们管" not in to_owner(office)
+
+
+def test_what_an_approver_adds_stays_in_the_house(office: Station) -> None:
+    says(office, OWNER, "我是8号楼2单元1201的业主魏占空,电话13800000207。请问房产证什么时候能办下来?")
+    ticket = says(office, APPROVER, "同意。请小王先和开发商核实清楚再说,别把延期的事说漏了。", answers=-1)
+    assert ticket.status == "triaged" and "answer" in waiting(ticket)
+    assert "小王" not in to_owner(office)
