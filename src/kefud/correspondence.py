@@ -371,7 +371,7 @@ class Correspondence:
             self._answers(ledger.tx, now).note(recipient.address)
         if (hold or blocked) and not template.startswith(TO_STAFF):
             told = {"letter": chinese(template), "reason": hold or blocked, "text": draft.text, "to": recipient.name}
-            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now, row["message_id"])
+            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now, str(row["message_id"]))
         return effects
 
     def _ask_signer(
