@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,8 @@ def commands(mail: str) -> list[Said]:
         last = here.end(name)
         if name == "handled" and (_is_only_a_step(rest) or is_open(rest)):
             name, words, rest = _as_progress(f"{words}{text[here.end(name) : end]}")
+        if said and said[-1].command == name:
+            said[-1] = replace(said[-1], text=",".join(filter(None, (said[-1].text, words, rest))))
         if not any(s.command == name for s in said):
             said.append(Said(name, words, rest, before))
     return said

@@ -109,11 +109,17 @@ def test_a_result_that_is_denied_or_asked_for_is_none(mail: str) -> None:
     [
         "已处理完毕,今后将加强巡查。", "已批评教育,将加强培训", "已更换灯泡,如有问题请联系我们", "已修复,闭水试验未发现渗漏",
         "已处理:更换灯泡两只,预计使用寿命三年", "已处理完毕,周三上午已更换", "已维修完毕,未再漏水", "已清运完毕,明天起每日清运两次",
-        "已更换不锈钢水管", "已完成检测并修复,测试正常", "已完工,待业主验收", "业主确认无误", "故障已排除,恢复供水",
+        "已更换不锈钢水管", "已完成检测并修复,测试正常",
+        "已完工,待业主验收", "维修完毕,业主未在家,已电话告知", "整改完成,明日起恢复开放", "业主确认无误", "故障已排除,恢复供水",
     ],
 )  # fmt: skip
 def test_what_holds_from_now_on_leaves_the_result_a_result(mail: str) -> None:
     assert found(mail) == ["handled"]
+
+
+def test_steps_on_the_way_are_told_together() -> None:
+    [said] = commands("已安排师傅。已完成现场勘查,待配件到货后维修。")
+    assert all(word in said.text for word in ("师傅", "现场勘查", "待配件到货"))
 
 
 def test_the_text_of_a_command_reaches_to_the_next() -> None:
