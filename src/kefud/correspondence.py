@@ -213,7 +213,7 @@ class Correspondence:
         return self._post(
             ledger, ticket, recipient, reply.template, data, now, hold=hold, meets=reply.meets, automatic=automatic,
             signer="cs_manager" if reply.hold else "handler",
-            answers=occasion.message if isinstance(occasion, (Opened, Heard)) else None, audience="owner",
+            answers=_theirs(occasion), audience="owner",
         )  # fmt: skip
 
     def _cap(self, tx: Connection, address: str, now: datetime, known: bool) -> str:
@@ -479,6 +479,13 @@ class Correspondence:
                 "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now, "told": True,
             }
         )  # fmt: skip
+
+
+def _theirs(occasion: Occasion) -> Message | None:
+    """The customer's mail that a reply answers. What our own people or a department wrote is not theirs to see."""
+    if isinstance(occasion, Heard) and occasion.author.role in ("party", "staff", "agent"):
+        return None
+    return occasion.message if isinstance(occasion, (Opened, Heard)) else None
 
 
 def needless(old: Mapping[str, Any], new: Mapping[str, Any], instead: str = "", *, shared: bool = False) -> bool:
