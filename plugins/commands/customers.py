@@ -30,6 +30,8 @@ from kefud.api import (
 
 from .speech import consent, customer_says, is_empty, only_thanks, speaks_of_consent, spoken, withdrawal
 
+PROMISED = {"reply": "agreed_reply_at"}
+"""Where the agreed time of a deadline stands, promised_at for all others."""
 SETTLED = ("answered", "visiting", "closed", "archived")
 """States in which the customer's words are an answer to a return visit; the plugin visits reads them."""
 
@@ -186,8 +188,8 @@ def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decis
         if running and running.open:
             wake = next_step(running.start, until, Term(1, "clock_hours"), site.calendar, 0)[1]
             yield MoveClock(name, until, next_at=wake, agreed=True, rule=rule, why="业主同意延期")
-        else:
-            yield SetFields({"promised_at": until.isoformat()}, rule=rule, why="业主同意延期")
+        promised = PROMISED.get(name, "promised_at")  # what was promised before is not what anybody is late for (rule 24)
+        yield SetFields({promised: until.isoformat()}, rule=rule, why="业主同意延期")
         told = f"业主已同意延期,新的时限:{local(until, site.calendar.zone)}。"
     yield Effect((), remove=("customer_consent_required",), rule=rule, why="业主已答复")
     to = "department" if ticket.department not in (None, "cs_center") else "handler"

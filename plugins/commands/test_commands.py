@@ -267,6 +267,7 @@ def test_a_yes_moves_the_deadline(site: Site) -> None:
     after = owner_wrote(site, asked(site), "同意").ticket
     resolve = after.deadline("resolve")
     assert after.extension == "agreed" and resolve and resolve.due.isoformat() == "2025-03-08T17:00:00+08:00"
+    assert after.fields["promised_at"] == "2025-03-08T17:00:00+08:00", "nobody is late for what was promised before (rule 24)"
 
 
 @pytest.mark.parametrize(("text", "verified"), [("不同意", True), ("再说吧", True), ("同意", False)])

@@ -95,6 +95,8 @@ def test_the_managers_words_leave_in_place_of_the_held_ones(office: Station) -> 
     says(office, BOSS, "同意 改为:师傅明日与您联系。", answers=-1)
     assert "师傅明日与您联系" in to_owner(office) and "不归我们管" not in to_owner(office)
     assert "改写：《进展告知》" in office.letters[-1]["text"] and "不归我们管" not in office.letters[-1]["text"]
+    told = [x["in_reply_to"] for x in office.letters if x["recipient"] == "requester"]
+    assert told[-1] == told[0], "it answers the owner's mail, not the manager's"
 
 
 def test_the_managers_words_are_checked_like_any_others(office: Station) -> None:
