@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from faces import share_faces
 from nursery import shared
 
 from kefud.config import load
@@ -28,6 +29,7 @@ class Estate:
         for part in ("tmp", "new", "cur"):
             (home / "mail" / part).mkdir(parents=True)
         self.file = home / "kefud.toml"
+        share_faces(home / "var")
         self.configure(more, service=service)
         self._count = 0
 

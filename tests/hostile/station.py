@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from faces import share_faces
 from line.office import MONDAY, PARTIES, ROLES
 from nursery import shared
 from servers.scripted_smtp import ScriptedSmtp
@@ -91,6 +92,7 @@ off = {json.dumps(list(off))}
 {parties}{ROLES}""",
             "utf-8",
         )
+        share_faces(home / "var")
         self.loaded = load(self.path)
         self._started = time.monotonic()
         self._runs = bool(folders)

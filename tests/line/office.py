@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from faces import share_faces
 from nursery import shared
 from servers.dovecot import Dovecot, Mailbox
 from servers.scripted_smtp import ScriptedSmtp
@@ -101,6 +102,7 @@ tls = "none"
 {PARTIES}{ROLES}""",
             "utf-8",
         )
+        share_faces(home / "var")
         self.loaded = load(self.path)
         self.office = Office(self.loaded, clock=lambda: self.now, nursery=shared())
 
