@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from kefud.api import Channel, Observer, Parcel, Transport
-from kefud.compose import Draft, Press, build_mail
+from kefud.compose import Draft, LetterFault, Press, build_mail
 from kefud.compose.mail import Automatic
 from kefud.config import Site
 from kefud.desk import decisions as d
 from kefud.desk.arrival import Arrival
 from kefud.desk.dispatch import Dispatch, Sent
-from kefud.desk.message import Message
+from kefud.desk.message import Message, is_address
 from kefud.desk.occasions import Arrived, Occasion
 from kefud.desk.reading import Reading, Sorted, Unread
 from kefud.desk.ticket import Ticket
@@ -308,8 +308,11 @@ class _Line:
             self._going = bool(self._asker.answer()) and self._going
 
 
-_Ready = tuple[Parcel, tuple[tuple[int, str], ...]]
-"""A letter that can be sent, and the papers printed for it: (document, path)."""
+_Papers = tuple[tuple[int, str], ...]
+"""The papers printed for a letter: (document, path)."""
+
+_Ready = tuple[Parcel, _Papers]
+"""A letter that can be sent."""
 
 
 class TransportHost:
@@ -358,8 +361,14 @@ class TransportHost:
     def _prepared(self, dispatch: Dispatch) -> _Ready | Sent:
         """The letter as it will be sent, or why there is nothing to send."""
         doing(f"letter {dispatch.id}")
+        papers: _Papers = ()
         try:
-            return self._parcel(dispatch)
+            papers, files = self._printed(dispatch)
+            return self._parcel(dispatch, files), papers
+        except LetterFault as error:
+            # Whom it goes to stands in the letter itself; what else was wrong may be mended in the configuration.
+            never = not all(is_address(a.email) for a in dispatch.addresses)
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"building failed: {error}", never, ours=True, papers=papers)
         except KefudError as error:
             return Sent(dispatch.id, dispatch.epoch, False, None, f"printing failed: {error}", ours=True)
         except Exception as error:
@@ -381,22 +390,25 @@ class TransportHost:
         code = int(answer[:3]) if answer[:3].isdigit() else None
         return Sent(dispatch.id, dispatch.epoch, True, code, answer, papers=papers)
 
-    def _parcel(self, x: Dispatch) -> _Ready:
+    def _printed(self, x: Dispatch) -> tuple[_Papers, list[tuple[str, str, bytes]]]:
+        """The papers printed for a letter, and all that is enclosed."""
         papers, files = [], list(x.files)
         for document, form, name, data in x.prints:
             pdf = self.press.print(form, data)
             papers.append((document, self._keep(name, pdf)))
             files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
+        return tuple(papers), files
+
+    def _parcel(self, x: Dispatch, files: Sequence[tuple[str, str, bytes]]) -> Parcel:
         message = build_mail(
             Draft(x.subject, x.text, x.html), sender=x.sender, to=x.addresses, message_id=x.message_id, date=x.date,
             in_reply_to=x.in_reply_to, references=x.references, automatic=cast(Automatic, x.automatic), files=files, reply_to=x.reply_to,
             printed=not x.addresses,
         )  # fmt: skip
-        parcel = Parcel(
+        return Parcel(
             x.id, x.envelope, tuple(a.email for a in x.addresses), message, x.message_id, x.subject, x.ticket,
             tuple(files),
         )  # fmt: skip
-        return parcel, tuple(papers)
 
     def _keep(self, name: str, pdf: bytes) -> str:
         """Keep the printed paper where people look for it. It can be printed again from its data at any time."""

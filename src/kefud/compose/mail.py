@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from kefud.compose.letters import Draft
-from kefud.desk.message import Address
+from kefud.desk.message import Address, is_address
 from kefud.errors import KefudError
 
 Automatic = Literal["auto-replied", "auto-generated", ""]
@@ -30,8 +30,6 @@ MOST_REFERENCES = 20
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _TEXT_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,252}}[A-Za-z0-9])?")
 _ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _NOT_IN_NAMES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
@@ -188,7 +186,7 @@ def _quoted(text: str) -> str:
 
 
 def _email(email: str) -> str:
-    if len(email) > 254 or not _EMAIL.fullmatch(email) or ".." in email.rpartition("@")[2]:
+    if not is_address(email):
         raise LetterFault(f"{email[:80]!r} is no mail address")
     return email
 

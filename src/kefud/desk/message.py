@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 Medium = Literal["mail", "call", "paper", "entry"]
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,252}}[A-Za-z0-9])?")
+
+
+def is_address(email: str) -> bool:
+    """Whether a letter can go there: a bare address in seven bits, with nothing beside it."""
+    return len(email) <= 254 and _EMAIL.fullmatch(email) is not None and ".." not in email.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
