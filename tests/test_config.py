@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ FAULTS = {
     "no such party": ('[[party]]\nid = "x"\nkind = "friend"\n', 3, "party[0].kind", "'contractor'"),
     "no category": ('[[party]]\nid = "x"\nhandles = ["Water Leak"]\n', 3, "party[0].handles", "is no category"),
     "no end": ('[[role]]\nid = "x"\nabsences = [{ since = "2025-01-01" }]\n', 3, "role[0].absences[0].until", "is missing"),
+    "no address": ('[[party]]\nid = "x"\naddresses = ["*@x.cn", "wuye x.cn"]\n', 3, "party[0].addresses", "no mail address"),
+    "no address further on": ('[[party]]\nid = "x"\naddresses = ["a@x.cn", "b x.cn"]\n', 3, "party[0].addresses", "no pattern"),
+    "no fallback": ('[[party]]\nid = "x"\nfallback = "nonsense"\n', 3, "party[0].fallback", "no mail address"),
+    "no address of a role": ('[[role]]\nid = "x"\naddress = "adviser.x.cn"\n', 3, "role[0].address", "no mail address"),
+    "no deputy": (
+        '[[role]]\nid = "x"\ndeputy = "张三"\nabsences = [{ since = 2025-01-01, until = 2025-01-02 }]\n', 3, "role[0].deputy",
+        "no mail address",
+    ),
+    "no sender": ('[service]\noutgoing = { address = "kefu" }\n', 2, "service.outgoing.address", "no mail address"),
     "one house twice": ('[[house]]\nid = "5-1-201"\n[[house]]\nid = "5号楼1单元201"\n', 4, "house[1].id", "twice"),
     "no list of houses": ('houses = "nowhere.csv"\n', 1, "houses", "cannot be read"),
     "no number": ('[limits]\nletters_per_hour = "many"\n', 2, "limits.letters_per_hour", "integer"),
@@ -59,6 +69,57 @@ def test_a_mistake_is_named_with_its_place_and_what_to_do(tmp_path: Path, name: 
     assert (problem.file, problem.line, problem.key) == (str(file), line, key)
     assert words in problem.message and CANARY not in str(caught.value)
     assert caught.value.exit_status == 78
+
+
+PLAUSIBLE = """
+[[party]]
+id = "government"
+addresses = ["*@*.gov.example.cn", "*gov.example.cn"]
+[[party]]
+id = "property_company"
+addresses = ["", "wuye@property.example.com", "物业@示例.cn", "wuye-?@property.example.com"]
+fallback = ""
+handles = ["house_quality"]
+[[role]]
+id = "cs_clerk"
+address = "neiqin@localhost"
+deputy = "cs_manager"
+absences = [{ since = 2025-01-01, until = 2025-01-02 }]
+[[role]]
+id = "cs_manager"
+address = "jingli+kefu@estate.example.com"
+[[role]]
+id = "adviser"
+[[house]]
+id = "12"
+phone = "未知"
+[[house]]
+id = "5号楼1单元201"
+phone = "138-0000-0201"
+"""
+
+
+def test_what_is_plausible_is_accepted_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "kefud.toml").write_text(f'[service]\nhotline = "400"\n{PLAUSIBLE}', "utf-8")
+    found = load(tmp_path / "kefud.toml")
+    company, clerk = found.site.party("property_company"), found.site.role("cs_clerk")
+    assert found.warnings == () and company and company.address == "wuye@property.example.com"
+    assert clerk and clerk.address_on(date(2025, 1, 1)) == "jingli+kefu@estate.example.com"
+
+
+def test_what_is_doubtful_is_told_with_its_place_and_accepted(tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").write_text("id,phone\n5-1-201,1380000\n", "utf-8")
+    (tmp_path / "kefud.toml").write_text(
+        'houses = "houses.csv"\n[service]\nhotline = "400"\n[[party]]\nid = "x"\nhandles = ["house_qualty"]\n'
+        '[[role]]\nid = "adviser"\ndeputy = "张三"\n[[house]]\nid = "三号楼"\n',
+        "utf-8",
+    )
+    told = [(Path(p.file).name, p.line, p.key, p.message) for p in load(tmp_path / "kefud.toml").warnings]
+    assert [x[:3] for x in told] == [
+        ("kefud.toml", 11, "house[0].id"), ("houses.csv", 2, "phone"),
+        ("kefud.toml", 6, "party[0].handles"), ("kefud.toml", 9, "role[0].deputy"),
+    ]  # fmt: skip
+    assert 'did you mean "house_quality"?' in told[2][3]
 
 
 def test_every_mistake_is_named_at_once_in_its_own_file(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from kefud.desk.calendar import Calendar
 from kefud.desk.deadlines import Term, parse_term
 from kefud.desk.houses import normalise_house
+from kefud.desk.message import is_address
+from kefud.desk.phones import normalise_phone
 from kefud.desk.ticket import CATEGORIES
 from kefud.errors import ConfigError, KefudError, Problem
 
@@ -182,11 +185,15 @@ class Party(Model):
     @property
     def address(self) -> str:
         """Where its mail goes: the first address without a wildcard, "" if there is none."""
-        return next((a for a in self.addresses if "*" not in a and "?" not in a), "")
+        return next((a for a in self.addresses if a and not _is_pattern(a)), "")
 
     def owns(self, email: str) -> bool:
         wanted = email.lower()
         return any(fnmatchcase(wanted, pattern.lower()) for pattern in (*self.addresses, self.fallback) if pattern)
+
+
+def _is_pattern(address: str) -> bool:
+    return "*" in address or "?" in address
 
 
 class Absence(Model):
@@ -504,6 +511,27 @@ def _parts(dotted: str) -> Place:
     return tuple(a or b or c for a, b, c in found)
 
 
+class Places:
+    """Where each key of a configuration stands, over all its files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.main: _Source | None = None
+        self.origin: dict[Place, tuple[_Source, Place]] = {}
+
+    def problem(self, place: Place, message: str) -> Problem:
+        """What is wrong at ``place``, such as ("channel", 0, "host"), with its file, line and key."""
+        source, local = self.main, place
+        for size in range(len(place), 0, -1):
+            if place[:size] in self.origin:
+                source, head = self.origin[place[:size]]
+                local = (*head, *place[size:])
+                break
+        key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in place).replace(".[", "[")
+        file = str(source.path if source else self.path)
+        return Problem(file, source.line(local) if source else 0, key, message)
+
+
 class Loaded(Model):
     """A validated configuration, the site it describes, and where it came from."""
 
@@ -514,6 +542,7 @@ class Loaded(Model):
     spool: str
     templates: tuple[str, ...]
     plugins: tuple[str, ...]
+    places: Places
     warnings: tuple[Problem, ...] = ()
 
 
@@ -530,8 +559,8 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems: list[Problem] = []
-        self.origin: dict[Place, tuple[_Source, Place]] = {}
-        self.main: _Source | None = None
+        self.warnings: list[Problem] = []
+        self.places = Places(path)
 
     def load(self) -> Loaded:
         data = self._merged()
@@ -546,6 +575,7 @@ class _Reader:
         knowledge = self._knowledge(config)
         calendar = self._calendar(config)
         terms = self._terms(config)
+        config = _with_deputies(config)
         self._cross_checks(config)
         self._stop_on_problems()
         assert calendar is not None
@@ -562,7 +592,7 @@ class _Reader:
             source = self._source(path)
             if source is None:
                 continue
-            self.main = self.main or source
+            self.places.main = self.places.main or source
             waiting += [path.parent / name for name in source.data.get("include", []) if isinstance(name, str)]
             self._merge(merged, source)
         return merged
@@ -583,39 +613,36 @@ class _Reader:
             if isinstance(value, list) and isinstance(merged.get(key, []), list) and key != "include":
                 have = merged.setdefault(key, [])
                 for index, item in enumerate(value):
-                    self.origin[(key, len(have))] = (source, (key, index))
+                    self.places.origin[(key, len(have))] = (source, (key, index))
                     have.append(item)
             elif isinstance(value, dict) and isinstance(merged.get(key), dict):
                 for inner, content in value.items():
-                    self.origin[(key, inner)] = (source, (key, inner))
+                    self.places.origin[(key, inner)] = (source, (key, inner))
                     merged[key][inner] = content
             else:
-                self.origin[(key,)] = (source, (key,))
+                self.places.origin[(key,)] = (source, (key,))
                 merged[key] = dict(value) if isinstance(value, dict) else value
 
     def _fault(self, place: Place, message: str) -> None:
-        source, local = self.main, place
-        for size in range(len(place), 0, -1):
-            if place[:size] in self.origin:
-                source, head = self.origin[place[:size]]
-                local = (*head, *place[size:])
-                break
-        key = ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in place).replace(".[", "[")
-        file = str(source.path if source else self.path)
-        self.problems.append(Problem(file, source.line(local) if source else 0, key, message))
+        self.problems.append(self.places.problem(place, message))
+
+    def _warn(self, place: Place, message: str) -> None:
+        self.warnings.append(self.places.problem(place, message))
 
     def _stop_on_problems(self) -> None:
         if self.problems:
             raise ConfigError(self.problems)
 
     def _beside(self, key: str, name: str) -> Path:
-        source = self.origin.get((key,), (self.main, ()))[0]
+        source = self.places.origin.get((key,), (self.places.main, ()))[0]
         return (source.path if source else self.path).parent / name
 
     def _houses(self, config: Config) -> dict[str, House]:
         found: dict[str, House] = {}
         for index, house in enumerate(config.house):
             self._add_house(found, house, ("house", index, "id"))
+            for key, told in _doubts(house):
+                self._warn(("house", index, key), told)
         if config.houses:
             path = self._beside("houses", config.houses)
             try:
@@ -628,7 +655,9 @@ class _Reader:
                 if not known.get("id"):
                     self.problems.append(Problem(str(path), number, "id", "the house has no id; give building-unit-room"))
                     continue
-                self._add_house(found, House(**known), ("houses",))
+                house = House(**known)
+                self._add_house(found, house, ("houses",))
+                self.warnings += [Problem(str(path), number, key, told) for key, told in _doubts(house)]
         return found
 
     def _add_house(self, found: dict[str, House], house: House, place: Place) -> None:
@@ -646,12 +675,12 @@ class _Reader:
             return ()
         entries = []
         for index, item in enumerate(source.data.get("knowledge", [])):
+            self.places.origin["knowledge", index] = (source, ("knowledge", index))
             try:
                 entries.append(Knowledge.model_validate(item))
             except ValidationError as error:
                 for fault in error.errors():
-                    place = ("knowledge", index, *fault["loc"])
-                    self.problems.append(Problem(str(path), source.line(place), str(fault["loc"]), _sentence(fault)))
+                    self._fault(("knowledge", index, *fault["loc"]), _sentence(fault))
         return tuple(entries)
 
     def _calendar(self, config: Config) -> Calendar | None:
@@ -698,6 +727,32 @@ class _Reader:
             for category in party.handles:
                 if category not in CATEGORIES and not re.fullmatch(r"[a-z_]+", category):
                     self._fault(("party", index, "handles"), f'"{category}" is no category')
+                elif category not in CATEGORIES:
+                    self._warn(("party", index, "handles"), _unknown(category, "category", CATEGORIES))
+        self._check_addresses(config)
+
+    def _check_addresses(self, config: Config) -> None:
+        """Letters go to these addresses as they stand: one that is malformed would be found out by a letter that never leaves."""
+        sends = any(t.enabled for t in config.transport)
+        self._check_address(("service", "outgoing", "address"), config.service.outgoing.address, needed=sends)
+        for index, party in enumerate(config.party):
+            place = ("party", index, "addresses")
+            for address in party.addresses:
+                if address == party.address:
+                    self._check_address(place, address)
+                elif address and (re.search(r"\s", address) or ("@" not in address and not _is_pattern(address))):
+                    self._fault(place, f'"{address}" is no mail address and no pattern; write a@b.cn or *@*.b.cn')
+            self._check_address(("party", index, "fallback"), party.fallback)
+        for index, role in enumerate(config.role):
+            self._check_address(("role", index, "address"), role.address)
+            if role.absences:
+                self._check_address(("role", index, "deputy"), role.deputy)
+            elif role.deputy and not is_address(role.deputy):
+                self._warn(("role", index, "deputy"), f"{_no_address(role.deputy)}; letters could not go there while the holder is away")
+
+    def _check_address(self, place: Place, address: str, *, needed: bool = False) -> None:
+        if (address or needed) and not is_address(address):
+            self._fault(place, _no_address(address))
 
     def _check_tls(self, place: Place, settings: dict[str, Any]) -> None:
         if settings.get("tls") == "none" and not loopback(str(settings.get("host", ""))):
@@ -739,15 +794,43 @@ class _Reader:
             spool=spool,
             templates=tuple(str(base / t) for t in service.templates),
             plugins=tuple(str(base / p) for p in service.plugins),
-            warnings=tuple(self._warnings(config, calendar)),
+            places=self.places,
+            warnings=tuple(self._warnings(config)),
         )
 
-    def _warnings(self, config: Config, calendar: Calendar) -> list[Problem]:
-        found = []
-        file = str(self.path)
+    def _warnings(self, config: Config) -> list[Problem]:
+        found = list(self.warnings)
         if not config.service.hotline:
-            found.append(Problem(file, 0, "service.hotline", "is empty; letters will show no telephone number (S1-5.3)"))
+            told = "is empty; letters will show no telephone number (S1-5.3)"
+            found.append(Problem(str(self.path), 0, "service.hotline", told))
         return found
+
+
+def _doubts(house: House) -> Iterator[tuple[str, str]]:
+    """What can hardly be meant in the register: (key, sentence)."""
+    known = normalise_house(house.id)
+    if known and "-" not in known and known != house.id:
+        yield "id", f'"{house.id}" is a building, no flat; give building-unit-room, as in 3-2-501'
+    plain = re.fullmatch(r"1[3-9]\d{9}", house.phone)
+    if not plain and re.search(r"\d", house.phone) and not normalise_phone(house.phone):
+        yield "phone", f'"{house.phone}" is no telephone number that can be recognised; write one, in full'
+
+
+def _unknown(word: str, what: str, known: Collection[str]) -> str:
+    """That a word is not known, and which one may have been meant."""
+    like = get_close_matches(word, known, 1)
+    return f'"{word}" is no {what}; ' + (f'did you mean "{like[0]}"?' if like else f"known are {', '.join(known)}")
+
+
+def _no_address(address: str) -> str:
+    return f'"{address}" is no mail address; write it bare, as in wuye@property.example.com (a Chinese domain as xn--…)'
+
+
+def _with_deputies(config: Config) -> Config:
+    """A deputy named by a role is whoever holds that role."""
+    addresses = {role.id: role.address for role in config.role if role.address}
+    roles = tuple(r.model_copy(update={"deputy": addresses.get(r.deputy, r.deputy)}) for r in config.role)
+    return config.model_copy(update={"role": roles})
 
 
 def _with_secrets(item: Any, base: Path) -> Any:
