@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from click.testing import CliRunner
 
 from kefud.cli import kefud
 from kefud.cli.check import plugin_problems, secret_problems
+from kefud.cli.ticket import state_named
 from kefud.config import Secret, load
-from kefud.errors import ConfigError, KefudError
+from kefud.errors import ConfigError, KefudError, Usage
 
 CANARY = "c4n4ry-Pa55w0rd"
 BOX = '[[channel]]\nid = "kefu"\nplugin = "imap_mailbox"\n'
@@ -194,3 +196,59 @@ def test_nothing_is_run_of_a_directory_that_others_may_write_to(tmp_path: Path) 
         done = CliRunner().invoke(kefud, ["-c", str(tmp_path / "kefud.toml"), *arguments])
         assert isinstance(done.exception, ConfigError) and "chmod go-w" in str(done.exception)
     assert not (tmp_path / "ran").exists() and not (tmp_path / "spool").exists()
+
+
+MISTAKES = """
+[service]
+hotline = "400"
+[plugin.reports]
+off = ["dayly", "missing", "calls"]
+roles = { monthly = ["boss", "cs_manager", "property_company"] }
+[plugin.routing]
+rotes = { }
+[plugin.merging]
+same = 0.3
+[plugin.rutting]
+a = 1
+[[channel]]
+id = "calls"
+plugin = "phone_log"
+folder = "calls"
+encoding = "gkb"
+[[channel]]
+id = "more-calls"
+plugin = "phone_log"
+folder = "calls"
+columns = { callerr = ["x"] }
+[[party]]
+id = "property_company"
+[[knowledge]]
+topic = "停车费"
+answer = "这个不归我管,不知道。"
+verified_on = 2025-05-01
+valid_until = 2025-01-01
+"""
+
+
+def test_the_check_names_settings_that_mean_nothing_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "kefud.toml").write_text(MISTAKES, "utf-8")
+    told = json.loads(CliRunner().invoke(kefud, ["-c", str(tmp_path / "kefud.toml"), "check", "--json"]).stdout)
+    assert {p["file"] for p in told["problems"]} == {str(tmp_path / "kefud.toml")}
+    assert sorted((p["line"], p["key"]) for p in told["problems"]) == [
+        (5, "plugin.reports.off"), (6, "plugin.reports.roles"), (8, "plugin.routing.rotes"), (17, "channel[0].encoding"),
+        (22, "channel[1].columns"), (29, "knowledge[0].valid_until"),
+    ]  # fmt: skip
+    said = {p["key"]: p["message"] for p in [*told["problems"], *told["warnings"]]}
+    assert 'did you mean "daily"?' in said["plugin.reports.off"] and '"boss"' in said["plugin.reports.roles"]
+    assert "pydantic" not in str(said) and "callerr" in said["channel[1].columns"] and "utf-8" in said["channel[0].encoding"]
+    assert 'did you mean "routing"?' in said["plugin.rutting"] and "不归我管" in said["knowledge[0].answer"]
+
+
+@pytest.mark.parametrize(("given", "state"), [("open", "open"), ("in_progress", "in_progress"), ("处理中", "in_progress")])
+def test_a_state_may_be_named_in_both_languages(given: str, state: str) -> None:
+    assert state_named(given) == state
+
+
+def test_what_is_no_state_lists_nothing_but_says_so(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(kefud, ["-c", str(tmp_path / "kefud.toml"), "ticket", "list", "--status", "foo"])
+    assert isinstance(answer.exception, Usage) and answer.exception.exit_status == 64 and "处理中" in str(answer.exception)

@@ -95,6 +95,9 @@ def _meets(ticket: Ticket) -> str:
     timed = ticket.kind in WITHOUT_TIME or any(d.open and d.name in TIMED for d in ticket.deadlines)
     return "first_response" if ticket.handler and timed else ""
 
+SETTINGS = ()
+"""Keys of [plugin.acknowledge]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

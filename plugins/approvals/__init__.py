@@ -192,6 +192,9 @@ def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
 def _task(ticket: Ticket, kind: str, text: str, key: str) -> AddTask:
     return AddTask(kind, ticket.handler or "cs_clerk", text, key=key, rule="S0-4.2.3")
 
+SETTINGS = ()
+"""Keys of [plugin.approvals]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

@@ -205,6 +205,8 @@ def _mark(occasion: Heard) -> str:
     message = occasion.message
     return message.message_id or message.digest or message.received_at.isoformat()
 
+SETTINGS = ()
+"""Keys of [plugin.commands]."""
 
 
 @hookimpl

@@ -7,6 +7,9 @@ from kefud.api import Channel, Site, hookimpl
 from .channel import Mailbox
 from .settings import Settings
 
+SETTINGS = ()
+"""Keys of [plugin.imap_mailbox]."""
+
 
 @hookimpl
 def register_channels(site: Site) -> list[Channel]:

@@ -7,6 +7,9 @@ from kefud.api import Channel, Site, hookimpl
 from .channel import Maildir
 from .settings import Settings
 
+SETTINGS = ()
+"""Keys of [plugin.maildir]."""
+
 
 @hookimpl
 def register_channels(site: Site) -> list[Channel]:

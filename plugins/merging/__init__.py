@@ -6,6 +6,12 @@ from kefud.api import Rule, Site, hookimpl
 
 from .rule import Merging
 
+SETTINGS = (
+    "same", "same_thing", "same_other_category", "anonymous", "chased",
+    "group", "group_elsewhere", "households",
+)  # fmt: skip
+"""Keys of [plugin.merging]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

@@ -7,6 +7,9 @@ from kefud.api import Channel, Site, hookimpl
 from .channel import PhoneLog
 from .settings import Settings
 
+SETTINGS = ()
+"""Keys of [plugin.phone_log]."""
+
 
 @hookimpl
 def register_channels(site: Site) -> list[Channel]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 
-from kefud.api import ChannelConfig, Site, seconds
+from kefud.api import ChannelConfig, Site, seconds, validated
 
 from .columns import own_columns
 
@@ -40,7 +40,7 @@ class Settings(BaseModel):
     @classmethod
     def of(cls, config: ChannelConfig, site: Site) -> Settings:
         """The settings of one channel; relative folders count from the configuration, reject_folder from the folder."""
-        found = cls.model_validate(config.settings)
+        found = validated(cls, config.settings, f'channel "{config.id}"')
         folder = Path(site.base) / found.folder
         done = Path(site.base) / found.done_folder if found.done_folder else None
         own = (*found.own_numbers, site.hotline) if site.hotline else found.own_numbers

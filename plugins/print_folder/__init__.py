@@ -7,6 +7,9 @@ from kefud.api import Site, Transport, hookimpl
 from .settings import Settings
 from .transport import PrintFolder
 
+SETTINGS = ()
+"""Keys of [plugin.print_folder]."""
+
 
 @hookimpl
 def register_transports(site: Site) -> list[Transport]:

@@ -6,6 +6,9 @@ from kefud.api import Rule, Site, hookimpl
 
 from .rule import Routing
 
+SETTINGS = ("handlers", "routes", "kinds", "topics", "accused", "special", "origins", "report", "ladder")
+"""Keys of [plugin.routing]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 from kefud.testing import site as site_of
 
-from . import register_rules
+from . import SETTINGS, register_rules
 from .rule import Routing
 
 TOML = """
@@ -268,3 +270,7 @@ def test_the_deputy_of_an_absent_handler_stands_on_the_ticket(tmp_path: Any) -> 
         return deliberate(ticket, Opened(at, Message("mail", at)), [rule]).ticket.fields.get("stood_in")
 
     assert (stood_in("03-04"), stood_in("03-06")) == ("d@example.com", None)
+
+
+def test_every_table_of_the_routes_may_be_changed() -> None:
+    assert set(SETTINGS) == set(tomllib.loads((Path(__file__).parent / "routes.toml").read_text("utf-8")))

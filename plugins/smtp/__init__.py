@@ -7,6 +7,9 @@ from kefud.api import Site, Transport, hookimpl
 from .settings import Settings
 from .transport import Smtp
 
+SETTINGS = ()
+"""Keys of [plugin.smtp]."""
+
 
 @hookimpl
 def register_transports(site: Site) -> list[Transport]:

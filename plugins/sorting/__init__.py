@@ -6,6 +6,12 @@ from kefud.api import Rule, Site, hookimpl
 
 from .rule import Sorting
 
+SETTINGS = (
+    "examined", "stale_days", "box_days", "ocr_confidence", "agreed_within_days", "households",
+    "estates", "parts", "words", "examples",
+)  # fmt: skip
+"""Keys of [plugin.sorting]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

@@ -271,6 +271,9 @@ def _runs(ticket: Ticket, name: str) -> bool:
     deadline = ticket.deadline(name)
     return deadline is not None and deadline.open
 
+SETTINGS = ("attempts",)
+"""Keys of [plugin.visits]."""
+
 
 @hookimpl
 def register_rules(site: Site) -> list[Rule]:

@@ -12,7 +12,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -728,7 +728,7 @@ class _Reader:
                 if category not in CATEGORIES and not re.fullmatch(r"[a-z_]+", category):
                     self._fault(("party", index, "handles"), f'"{category}" is no category')
                 elif category not in CATEGORIES:
-                    self._warn(("party", index, "handles"), _unknown(category, "category", CATEGORIES))
+                    self._warn(("party", index, "handles"), unknown(category, "category", CATEGORIES))
         self._check_addresses(config)
 
     def _check_addresses(self, config: Config) -> None:
@@ -816,7 +816,7 @@ def _doubts(house: House) -> Iterator[tuple[str, str]]:
         yield "phone", f'"{house.phone}" is no telephone number that can be recognised; write one, in full'
 
 
-def _unknown(word: str, what: str, known: Collection[str]) -> str:
+def unknown(word: str, what: str, known: Collection[str]) -> str:
     """That a word is not known, and which one may have been meant."""
     like = get_close_matches(word, known, 1)
     return f'"{word}" is no {what}; ' + (f'did you mean "{like[0]}"?' if like else f"known are {', '.join(known)}")
@@ -864,13 +864,23 @@ def _sentence(fault: Any) -> str:
     return text[0].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
 
 
+class WrongSettings(ValueError):
+    """Settings of a plugin that do not fit. ``faults`` are the keys and what to do, "" for the table as a whole."""
+
+    def __init__(self, owner: str, faults: Sequence[tuple[str, str]]) -> None:
+        said = [f"{key}: {sentence}" if key else sentence for key, sentence in faults]
+        super().__init__(f"{owner}: {'; '.join(said)}")
+        self.owner = owner
+        self.faults = tuple(faults)
+
+
 def validated(model: type[M], values: Mapping[str, Any], owner: str) -> M:
-    """The settings of a plugin as its own model. Raises ValueError naming every wrong key of ``owner`` and what to do."""
+    """The settings of a plugin as its own model. Raises WrongSettings naming every wrong key of ``owner`` and what to do."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        said = [": ".join([*map(str, fault["loc"][:1]), _sentence(fault)]) for fault in error.errors()]
-        raise ValueError(f"{owner}: {'; '.join(said)}") from None
+        faults = [(str(fault["loc"][0]) if fault["loc"] else "", _sentence(fault)) for fault in error.errors()]
+        raise WrongSettings(owner, faults) from None
 
 
 def day_of(instant: datetime, timezone: str) -> date:

@@ -17,7 +17,7 @@ from typing import Any, cast
 from kefud.api import Channel, Observer, Parcel, Transport
 from kefud.compose import Draft, LetterFault, Press, build_mail
 from kefud.compose.mail import Automatic
-from kefud.config import Site
+from kefud.config import Site, WrongSettings
 from kefud.desk import decisions as d
 from kefud.desk.arrival import Arrival
 from kefud.desk.dispatch import Dispatch, Sent
@@ -29,7 +29,7 @@ from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
 from kefud.failpoints import reached
 from kefud.journal import Journal, Pen
-from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of
+from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of, load
 from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing
 
@@ -455,17 +455,39 @@ def observer_host(site: Site, plugin: Found) -> ObserverHost:
 
 def inspect_plugin(plugin: Found, site: Site) -> dict[str, Any]:
     """What a plugin implements, and what is wrong with it; for `kefud plugin list` and `kefud check`."""
-    report: dict[str, Any] = {"name": plugin.name, "path": str(plugin.path), "hooks": [], "faults": []}
+    report: dict[str, Any] = {"name": plugin.name, "path": str(plugin.path), "hooks": [], "faults": [], "settings": []}
     try:
         report["hooks"] = hooks_of(plugin)
-        for hook in HOOKS:
-            collect(plugin, hook, site)
-        if not report["hooks"]:
-            known = ", ".join(HOOKS)
-            report["faults"].append(f"plugin {plugin.name} implements no hook; put @hookimpl before one of {known}")
     except PluginFailed as error:
-        report["faults"].append(str(error))
+        return {**report, "faults": [str(error)]}
+    for hook in HOOKS:
+        for part in _one_by_one(site, plugin.name, hook):
+            try:
+                collect(plugin, hook, part)
+            except PluginFailed as error:
+                report["faults"].append(str(error))
+                if isinstance(error.__cause__, WrongSettings):
+                    wrong = error.__cause__
+                    report["settings"].append((str(error), wrong.owner, wrong.faults))
+    if not report["hooks"]:
+        known = ", ".join(HOOKS)
+        report["faults"].append(f"plugin {plugin.name} implements no hook; put @hookimpl before one of {known}")
+    report["faults"] = list(dict.fromkeys(report["faults"]))
+    report["unknown"] = _unknown_settings(plugin, site)
     return report
+
+
+def _one_by_one(site: Site, plugin: str, hook: str) -> list[Site]:
+    """The site with one channel or transport of the plugin at a time, so that a fault in one hides none in the next."""
+    table = {"register_channels": "channels", "register_transports": "transports"}.get(hook, "")
+    own = [x for x in getattr(site, table) if x.plugin == plugin] if table else []
+    return [site.model_copy(update={table: (x,)}) for x in own] or [site]
+
+
+def _unknown_settings(plugin: Found, site: Site) -> list[str]:
+    """Keys of [plugin.NAME] that the plugin does not read, where it says in SETTINGS which it does; they break nothing."""
+    known = getattr(load(plugin), "SETTINGS", None)
+    return [] if known is None else [key for key in site.plugin_settings(plugin.name) if key not in known]
 
 
 class Inspector:

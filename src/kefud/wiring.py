@@ -595,19 +595,24 @@ SCAN_PLUGINS = ("complaint_box",)
 
 def faults_of(worker: Worker, plugins: Sequence[loader.Found]) -> list[tuple[str, str]]:
     """What is wrong with these plugins, found out in a child that may die of them: (name, sentence)."""
-    faults = []
+    return [(report["name"], fault) for report in inspected(worker, plugins) for fault in report["faults"]]
+
+
+def inspected(worker: Worker, plugins: Sequence[loader.Found]) -> list[dict[str, Any]]:
+    """What `hosts.inspect_plugin` reports of each of these plugins, from a child that may die of them."""
+    reports = []
     for plugin in plugins:
         try:
-            found = worker.call("inspect", plugin, timeout=60)["faults"]
+            reports.append(worker.call("inspect", plugin, timeout=60))
         except NotStarted:
             raise  # the machine gives no process: no fault of a plugin
         except KefudError as error:
             if isinstance(error, WorkerDied) and error.reason in ("stopped", WITH_ITS_NURSERY):
                 raise  # we are ending, or somebody ended the nursery: no fault of a plugin
             what = f" ends the process that loads it ({error.reason})" if isinstance(error, WorkerDied) else f": {error}"
-            found = [f"plugin {plugin.name}{what}; mend {plugin.path} or take it out of the configuration"]
-        faults += [(plugin.name, fault) for fault in found]
-    return faults
+            fault = f"plugin {plugin.name}{what}; mend {plugin.path} or take it out of the configuration"
+            reports.append({"name": plugin.name, "faults": [fault]})
+    return reports
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +14,13 @@ import click
 from kefud import hosts, loader
 from kefud.cli.common import as_json, config_path, loaded, show
 from kefud.compose import Composer, Press
-from kefud.config import ChannelConfig, Loaded, Secret, TransportConfig
+from kefud.config import ChannelConfig, Loaded, Place, Secret, TransportConfig, unknown
+from kefud.desk.lint import lint
 from kefud.errors import ConfigError, KefudError, Problem
-from kefud.periodic import settings_of
+from kefud.periodic import LOOKS, settings_of
+from kefud.reports import RHYTHM, ROLES
 from kefud.shipped import shipped
-from kefud.wiring import faults_of
+from kefud.wiring import inspected
 from kefud.workers import Nursery, Worker
 
 
@@ -35,6 +37,8 @@ def check(ctx: click.Context, connect: bool, strict: bool, as_json: bool) -> Non
         found = loaded(ctx)
         warnings += found.warnings
         warnings += unheld_roles(found)
+        warnings += rude_answers(found)
+        warnings += unread_tables(found)
         problems += everything(found, connect=connect, strict=strict or under_systemd())
     except ConfigError as error:
         problems += error.problems
@@ -67,6 +71,7 @@ def everything(found: Loaded, *, connect: bool, strict: bool) -> list[Problem]:
     problems += Press(templates).check()
     problems += secret_problems(found)
     problems += report_problems(found)
+    problems += knowledge_problems(found)
     if connect and not problems:
         problems += connection_problems(found)
     return problems
@@ -93,16 +98,50 @@ def unheld_roles(found: Loaded) -> list[Problem]:
 def report_problems(found: Loaded) -> list[Problem]:
     """What is wrong with [plugin.reports]."""
     try:
-        settings_of(found.site, found.config.deadlines)
+        settings = settings_of(found.site, found.config.deadlines)
     except KefudError as error:
         key, _, message = str(error).partition(": ")
-        return [Problem(found.path, 0, key, message)]
-    return []
+        return [found.places.problem(tuple(key.split(".")), message)]
+    made = {*RHYTHM, *LOOKS}
+    kinds = [k for k in settings.off if k not in made and k not in MADE_WHEN_ASKED]
+    problems = [found.places.problem(("plugin", "reports", "off"), unknown(k, "report", sorted(made))) for k in kinds]
+    known = {*NEEDED, *(r.id for r in found.site.roles), *(name for names in ROLES.values() for name in names)}
+    readers = [name for _, names in settings.roles for name in names if name not in known and found.site.party(name) is None]
+    return problems + [
+        found.places.problem(("plugin", "reports", "roles"), f"{unknown(name, 'role', sorted(known))}; bind it in [[role]]")
+        for name in dict.fromkeys(readers)
+    ]
+
+
+MADE_WHEN_ASKED = ("ledger", "calls", "documents", "kpi", "tasks")
+"""Reports of `kefud report` that nothing makes by the clock: to switch them off is needless and harmless."""
+
+
+def knowledge_problems(found: Loaded) -> list[Problem]:
+    """Answers that would never be given."""
+    problems = []
+    for index, entry in enumerate(found.site.knowledge):
+        since = entry.valid_from or entry.verified_on
+        if since and entry.valid_until and entry.valid_until < since:
+            told = f"{entry.valid_until} lies before {since}: the answer is valid on no day; correct one of them or take it out"
+            problems.append(found.places.problem(("knowledge", index, "valid_until"), told))
+    return problems
+
+
+def rude_answers(found: Loaded) -> list[Problem]:
+    """A warning for each answer that the language check would keep back (S1-5.3)."""
+    warnings = []
+    for index, entry in enumerate(found.site.knowledge):
+        blocks = [f.message_zh for f in lint(entry.answer, allowed_personal=True, approved_promises=True) if f.severity == "block"]
+        if blocks:
+            told = f"the language check will keep letters with it back ({'; '.join(dict.fromkeys(blocks))}); word it anew"
+            warnings.append(found.places.problem(("knowledge", index, "answer"), told))
+    return warnings
 
 
 def _directory(found: Loaded, path: str, key: str) -> list[Problem]:
     if not Path(path).is_dir():
-        return [Problem(found.path, 0, key, f"{path} is no directory; create it or take it out")]
+        return [found.places.problem(tuple(key.split(".")), f"{path} is no directory; create it or take it out")]
     return []
 
 
@@ -114,33 +153,64 @@ def plugin_problems(found: Loaded, *, strict: bool) -> list[Problem]:
         return problems
     plugins = loader.find([*found.plugins, shipped("plugins")])
     config = found.config
-    wanted = [(n, "rules.order") for n in config.rules.order] + [(n, "observers.enabled") for n in config.observers.enabled]
-    wanted += [(c.plugin, f"channel[{i}].plugin") for i, c in enumerate(config.channel) if c.enabled]
-    wanted += [(t.plugin, f"transport[{i}].plugin") for i, t in enumerate(config.transport) if t.enabled]
-    for name, key in dict.fromkeys(wanted):
+    wanted: list[tuple[str, Place]] = [(n, ("rules", "order")) for n in config.rules.order]
+    wanted += [(n, ("observers", "enabled")) for n in config.observers.enabled]
+    wanted += [(c.plugin, ("channel", i, "plugin")) for i, c in enumerate(config.channel) if c.enabled]
+    wanted += [(t.plugin, ("transport", i, "plugin")) for i, t in enumerate(config.transport) if t.enabled]
+    for name, place in dict.fromkeys(wanted):
         if name not in plugins:
             known = ", ".join(sorted(plugins))
-            problems.append(Problem(found.path, 0, key, f'there is no plugin "{name}"; found are {known}'))
+            problems.append(found.places.problem(place, f'there is no plugin "{name}"; found are {known}'))
     names = dict.fromkeys(name for name, _ in wanted if name in plugins)
-    return problems + [Problem(found.path, 0, key, fault) for key, fault in inspect(found, [plugins[n] for n in names])]
+    reports = inspect(found, [plugins[n] for n in names])
+    return problems + [problem for report in reports for problem in _faults(found, report)]
+
+
+def unread_tables(found: Loaded) -> list[Problem]:
+    """A warning for each [plugin.NAME] that belongs to nothing."""
+    plugins = sorted({*loader.find([*found.plugins, shipped("plugins")]), "reports"})
+    return [
+        found.places.problem(("plugin", name), unknown(name, "plugin", plugins)) for name in found.config.plugin if name not in plugins
+    ]
 
 
 def unsafe_places(found: Loaded, *, strict: bool) -> list[Problem]:
     """Directories of plugins that somebody else could put code into (S22)."""
     places = [Path(d) for d in found.plugins if Path(d).is_dir()]
     reasons = [reason for place in places if (reason := loader.unsafe(place, strict=strict))]
-    return [Problem(found.path, 0, "service.plugins", reason) for reason in reasons]
+    return [found.places.problem(("service", "plugins"), reason) for reason in reasons]
 
 
-def inspect(found: Loaded, plugins: list[loader.Found]) -> list[tuple[str, str]]:
-    """Faults of plugins, found out in a child that may die of them."""
+def inspect(found: Loaded, plugins: list[loader.Found]) -> list[dict[str, Any]]:
+    """What plugins implement and what is wrong with them and their settings, found out in a child that may die of them."""
     nursery = Nursery(("kefud.hosts",))
     worker = Worker(nursery, "inspector", f"{hosts.__name__}:inspector", (found.site,))
     try:
-        return [(f"plugin {name}", fault) for name, fault in faults_of(worker, plugins)]
+        return inspected(worker, plugins)
     finally:
         worker.stop()
         nursery.close()
+
+
+def _faults(found: Loaded, report: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a plugin; where it is a setting of a channel or transport, at the place of that setting."""
+    placed = {fault: (_place_of(found, owner), faults) for fault, owner, faults in report.get("settings", ())}
+    for fault in report["faults"]:
+        place, faults = placed.get(fault, ((), ()))
+        if not place:
+            yield Problem(found.path, 0, f"plugin {report['name']}", fault)
+        for key, sentence in faults if place else ():
+            yield found.places.problem((*place, key) if key else place, sentence)
+    for key in report.get("unknown", ()):
+        told = "unknown key; remove it or correct its spelling; the plugin's README tells which there are"
+        yield found.places.problem(("plugin", report["name"], key), told)
+
+
+def _place_of(found: Loaded, owner: str) -> Place:
+    """Where the table stands that a plugin calls 'channel "kefu"'; () where it is none of ours."""
+    table, _, id = owner.partition(" ")
+    items = getattr(found.config, table, ()) if table in ("channel", "transport") else ()
+    return next(((table, index) for index, item in enumerate(items) if f'"{item.id}"' == id), ())
 
 
 def secret_problems(found: Loaded) -> list[Problem]:
@@ -148,24 +218,24 @@ def secret_problems(found: Loaded) -> list[Problem]:
     problems = []
     if urlsplit(found.database).password and Path(found.path).stat().st_mode & 0o007:
         told = f"holds a password and others may open the file; run: chmod 640 {found.path}"
-        problems.append(Problem(found.path, 0, "service.database", told))
+        problems.append(found.places.problem(("service", "database"), told))
     for table in ("channel", "transport"):
         for index, item in enumerate(getattr(found.config, table)):
             if not item.enabled:
                 continue
             for key, value in item.settings.items():
                 if isinstance(value, Secret):
-                    problems += _secret(found, f"{table}[{index}].{key}", value)
+                    problems += _secret(found, (table, index, key), value)
     return problems
 
 
-def _secret(found: Loaded, key: str, secret: Secret) -> list[Problem]:
+def _secret(found: Loaded, place: Place, secret: Secret) -> list[Problem]:
     try:
         secret.reveal()
     except KefudError as error:
-        return [Problem(found.path, 0, key, str(error))]
+        return [found.places.problem(place, str(error))]
     if secret.kind == "file" and Path(secret.where).stat().st_mode & 0o077:
-        return [Problem(found.path, 0, key, f"{secret.where} may be read by others; run: chmod 600 {secret.where}")]
+        return [found.places.problem(place, f"{secret.where} may be read by others; run: chmod 600 {secret.where}")]
     return []
 
 
@@ -184,7 +254,7 @@ def connection_problems(found: Loaded) -> list[Problem]:
                     try:
                         worker.call("probe", plugins[item.plugin], kind, item.id, timeout=90)
                     except KefudError as error:
-                        problems.append(Problem(found.path, 0, f"{kind}[{index}]", f"{item.id}: {error}"))
+                        problems.append(found.places.problem((kind, index), f"{item.id}: {error}"))
                     finally:
                         worker.stop()
     finally:

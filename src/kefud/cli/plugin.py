@@ -35,9 +35,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
     found = loaded(ctx)
     enabled = _enabled(found)
     plugins = loader.find(_directories(found))
-    faults: dict[str, list[str]] = {}
-    for name, fault in inspect(found, list(plugins.values())):
-        faults.setdefault(name.removeprefix("plugin "), []).append(fault)
+    faults: dict[str, list[str]] = {r["name"]: r["faults"] for r in inspect(found, list(plugins.values()))}
     rows: list[dict[str, Any]] = [
         {
             "name": p.name, "path": str(p.path), "origin": "shipped" if p.origin == shipped("plugins") else str(p.origin),

@@ -14,6 +14,7 @@ from kefud.compose import Press
 from kefud.correspondence import site_view
 from kefud.desk.decisions import Classify, Effect, SetFields
 from kefud.desk.houses import normalise_house
+from kefud.desk.states import STEPS
 from kefud.desk.ticket import CATEGORIES, KINDS, Requester, Ticket, chinese
 from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
@@ -28,7 +29,7 @@ def ticket() -> None:
 
 
 @ticket.command("list")
-@click.option("--status", help='A state, or "open".')
+@click.option("--status", help='A state in English or Chinese, or "open".')
 @click.option("--due-before", help="Only with a deadline open and due before this time (ISO 8601).")
 @click.option("--search", "text", default="", help="Text to look for in number, subject, text, house, requester.")
 @click.option("--limit", default=100, show_default=True)
@@ -39,10 +40,11 @@ def list_(
     ctx: click.Context, status: str | None, due_before: str | None, text: str, limit: int, offset: int, as_json: bool
 ) -> None:
     """Tickets, newest first."""
+    state = state_named(status) if status else None
     with office(ctx) as found:
         before = instant(due_before, found) if due_before else None
         with found.db.read() as tx:
-            ids = tickets.search(tx, status=status, due_before=before, text=text, most=limit, offset=offset)
+            ids = tickets.search(tx, status=state, due_before=before, text=text, most=limit, offset=offset)
             loaded = tickets.load(tx, ids)
         rows = [loaded[i] for i in ids]
         zone = found.site.calendar.zone
@@ -62,6 +64,14 @@ def list_(
 def _next_due(t: Ticket, zone: Any) -> str:
     due = min((d.due for d in t.deadlines if d.open), default=None)
     return local(due, zone)
+
+
+def state_named(text: str) -> str:
+    """The state meant by ``text``, which may be its Chinese name."""
+    known = {**{chinese(state): state for state in STEPS}, **{state: state for state in STEPS}, "open": "open"}
+    if text not in known:
+        raise Usage(f'"{text}" is no state; states are open, {", ".join(f"{state} ({chinese(state)})" for state in STEPS)}')
+    return known[text]
 
 
 def instant(text: str, found: Office) -> datetime:

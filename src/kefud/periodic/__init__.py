@@ -10,7 +10,7 @@ from kefud.periodic.filing import Filing
 from kefud.periodic.post import Post
 from kefud.periodic.reporting import Reporter, is_masked, settings_of
 from kefud.periodic.signing import Signing
-from kefud.periodic.stage import Periodic
+from kefud.periodic.stage import LOOKS, Periodic
 from kefud.periodic.surveying import Surveying
 
-__all__ = ["Filing", "Periodic", "Post", "Reporter", "Signing", "Surveying", "is_masked", "settings_of"]
+__all__ = ["LOOKS", "Filing", "Periodic", "Post", "Reporter", "Signing", "Surveying", "is_masked", "settings_of"]

@@ -84,12 +84,9 @@ class Periodic:
         for kind in RHYTHM:
             if kind not in self.reporter.settings.off:
                 worked |= self._patiently(kind, now, lambda kind=kind: self._periodic(kind, now, since))  # type: ignore[misc]
-        for name, look in (
-            ("missing", self._missing), ("box", self._boxes), ("breaches", self._feed), ("backlog", self._backlog),
-            ("undelivered", self._undelivered),
-        ):  # fmt: skip
+        for name, look in LOOKS.items():
             if name not in self.reporter.settings.off:
-                worked |= self._patiently(name, now, lambda look=look: look(now, since))  # type: ignore[misc]
+                worked |= self._patiently(name, now, lambda look=look: look(self, now, since))  # type: ignore[misc]
         if worked:
             self._wake()
         return worked
@@ -345,3 +342,10 @@ class Periodic:
                 )
         self._done |= {("backlog", f"{h} {day}") for h in above}
         return bool(rows)
+
+
+LOOKS: dict[str, Callable[[Periodic, datetime, datetime], bool]] = {
+    "missing": Periodic._missing, "box": Periodic._boxes, "breaches": Periodic._feed, "backlog": Periodic._backlog,
+    "undelivered": Periodic._undelivered,
+}  # fmt: skip
+"""What is looked at time and again, beside the reports of a period."""
