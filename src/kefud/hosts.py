@@ -469,7 +469,7 @@ def inspect_plugin(plugin: Found, site: Site) -> dict[str, Any]:
                 if isinstance(error.__cause__, WrongSettings):
                     wrong = error.__cause__
                     report["settings"].append((str(error), wrong.owner, wrong.faults))
-    if not report["hooks"]:
+    if not report["hooks"] and not report["faults"]:
         known = ", ".join(HOOKS)
         report["faults"].append(f"plugin {plugin.name} implements no hook; put @hookimpl before one of {known}")
     report["faults"] = list(dict.fromkeys(report["faults"]))
