@@ -86,7 +86,7 @@ class Surveying:
         message = reading.message
         if letter is None or message.automatic or message.sender.email not in letter["addresses"]:
             return ""
-        _, name, house = letter["key"].split(".", 2)
+        name, _, house = letter["key"].removeprefix("survey.").rpartition(".")
         text = message.text.strip()[:LONGEST]
         said = next((word for word, pattern in _SAID if pattern.search(fold(text))), "")
         if not said:
