@@ -3,8 +3,9 @@
 import pytest
 from reports.town import Town, at
 
+from kefud.desk import decisions as d
 from kefud.reports import for_reader
-from kefud.reports.ledger import LEDGER, ledger_row
+from kefud.reports.ledger import LEDGER, call_rows, documents_in, ledger_row
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,38 @@ def test_an_outside_party_sees_no_name_and_no_number(lived):
     case = next(c for c in town.cases("4-1 00:00", "5-1 00:00") if c.number == n["open"])
     shown = for_reader(ledger_row(case, 1, at("5-1 09:00"), town.reporter.desk), masked=True)
     assert (shown["name"], shown["phone"], shown["house"]) == ("业主", "138****0201", "")
+
+
+def test_what_people_wrote_names_nobody_to_an_outside_party(tmp_path):
+    """Rule 35: causes, titles of letters and results of calls, too."""
+    town, words = Town(tmp_path), "何样板13800000201反映的保洁员脱岗"
+    for day in (3, 4, 5):
+        number = town.open(f"4-{day} 10:00", "complaint")
+        town.do(number, f"4-{day} 10:01", d.Draw("doc_in_register", {"title": f"关于{words}的函"}))
+        town.work(number, f"4-{day} 10:30", "property_company")
+        town.handle(number, f"4-{day} 11:00", cause=words)
+        town.answer(number, f"4-{day} 12:00")
+        town.visit(number, f"4-{day} 13:00", "satisfied")
+    month, desk = (at("4-1 00:00"), at("5-1 00:00")), town.reporter.desk
+    call = {"ref": "C1", "at": at("4-3"), "data": {"result": f"已告知{words}", "house": "3-2-501", "customer": "何样板"}}
+    shown = {
+        "monthly": town.data("monthly", "4-1", "5-1 09:00"), "record": town.data("record", "4-3", "4-3 17:00"),
+        "calls": list(call_rows([call], desk)), "incoming": documents_in(town.cases("4-1", "5-1"), *month, desk),
+    }  # fmt: skip
+    for name, data in shown.items():
+        assert "何样板" in str(for_reader(data, masked=False)), name
+        masked = str(for_reader(data, masked=True))
+        assert "何样板" not in masked and "13800000201" not in masked, name
+    (cause,) = for_reader(shown["monthly"], masked=True)["causes"]
+    assert (cause["name"], cause["count"]) == ("业主138****0201反映的保洁员脱岗", 3)
+    assert "3-2-501" not in str(for_reader(shown["calls"], masked=True))
+
+
+def test_half_a_telephone_number_is_hidden_where_words_are_cut(tmp_path):
+    town = Town(tmp_path)
+    number = town.open("4-3 10:00", "complaint", summary=f"{'垃' * 112}13800000201")
+    row = town.data("record", "4-3", "4-3 17:00")["received"][0]
+    assert row["number"] == number and "1380000" not in str(for_reader(row, masked=True))
 
 
 def test_the_daily_digest(lived):

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from kefud.desk.cases import Case, decided_within
+from kefud.desk.cases import Case, Paper, decided_within
 from kefud.desk.ticket import chinese
-from kefud.desk.view import DEADLINE_NAMES, MEDIUM_NAMES
+from kefud.desk.view import DEADLINE_NAMES, MEDIUM_NAMES, hides_house, without_personal
 from kefud.reports import figures
 from kefud.reports.reader import Desk, Row
 from kefud.reports.schedule import Slot
@@ -168,11 +168,18 @@ def record(cases: Sequence[Case], slot: Slot, desk: Desk, duty: Sequence[str] = 
                       for c in cases for p in c.notices() if start <= p.at < end],
         "visits": {"count": len(visits), "satisfied": good, "of": asked,
                    "unreached": sum(e.visit == "unreached" for e in visits)},
-        "documents": [{"number": p.number or str(p.data.get("number") or ""), "ticket": c.number,
-                       "title": str(p.data.get("title") or c.ticket.subject)}
-                      for c in cases for p in c.papers if p.form == "doc_in_register" and start <= p.at < end],
+        "documents": [_document(c, p) for c in cases for p in c.papers if p.form == "doc_in_register" and start <= p.at < end],
         "handover": [r for r in soon if r["urgency"] != "normal" or r["important"]] or soon[:20],
         "numbers": [],
+    }  # fmt: skip
+
+
+def _document(case: Case, paper: Paper) -> Row:
+    """A letter that came in, by its number and title."""
+    title = str(paper.data.get("title") or case.ticket.subject)
+    return {
+        "number": paper.number or str(paper.data.get("number") or ""), "ticket": case.number, "title": title,
+        "masked": {"title": without_personal(title, case.ticket, house=hides_house(case.ticket))},
     }  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from kefud.desk.cases import Case, Check, decided_within
 from kefud.desk.ticket import chinese
-from kefud.desk.view import DEADLINE_NAMES, VISIT_ANSWERS, house_text
+from kefud.desk.view import DEADLINE_NAMES, VISIT_ANSWERS, hides_house, house_text, without_personal
 from kefud.reports.reader import Desk, Row, minutes, span_text
 
 CLASSES = {"daily": "日常类", "complaint": "投诉类", "repair": "维修类"}
 ANSWERS = ("reply", "reply_to_property", "reply_to_sales")
 REPEAT_WITHIN = timedelta(days=30)
+LONGEST_WORDS = 60
 ASKING = ("replies/result", "replies/visit")
 """Letters that ask the customer for a word about the result: the survey by mail (S2-4.4)."""
 CONTENT_RULES = {
@@ -219,8 +220,8 @@ def on_time_by(cases: Sequence[Case], start: datetime, end: datetime) -> list[Ro
 
 def causes(cases: Sequence[Case], start: datetime, end: datetime) -> list[Row]:
     """Causes of what ended in the period, the most frequent first (S2-6.B8)."""
-    given = [(str(c.ticket.fields.get("cause") or "").strip(), c.number) for c in cases if c.ended_within(start, end)]
-    return _ranked([(text[:60], number) for text, number in given if text])
+    given = [(str(c.ticket.fields.get("cause") or "").strip(), c) for c in cases if c.ended_within(start, end)]
+    return _ranked_words([(text, case) for text, case in given if text])
 
 
 def top(cases: Sequence[Case], start: datetime, end: datetime) -> dict[str, list[Row]]:
@@ -269,7 +270,7 @@ def repeats(cases: Sequence[Case], start: datetime, end: datetime) -> list[Row]:
 def visit_analysis(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> dict[str, Any]:
     """Answers of return visits by department, and the reasons of those who are not satisfied (S1-9.3)."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
-    reasons: list[tuple[str, str]] = []
+    reasons: list[tuple[str, Case]] = []
     unhappy: list[Row] = []
     asked_by_letter = [c for c in cases if any(w.template in ASKING and start <= w.at < end for w in c.letters)]
     sent, replied = len(asked_by_letter), sum(bool(c.visits(start, end)) for c in asked_by_letter)
@@ -277,16 +278,16 @@ def visit_analysis(cases: Sequence[Case], start: datetime, end: datetime, desk: 
         for event in case.visits(start, end):
             rows[case.ticket.department or "cs_center"][event.visit] += 1
             if event.visit == "unsatisfied":
-                reason = str(event.why or case.ticket.fields.get("visit_reason") or "未说明").strip()[:60]
-                reasons.append((reason, case.number))
-                unhappy.append(desk.row(case, end, reason=reason))
+                reason = str(event.why or case.ticket.fields.get("visit_reason") or "未说明").strip()
+                reasons.append((reason, case))
+                unhappy.append(desk.row(case, end, reason=reason[:LONGEST_WORDS]))
     total: Counter[str] = sum(rows.values(), Counter())
     satisfied, asked = satisfaction(cases, start, end)
     return {
         "answers": {VISIT_ANSWERS[k]: total[k] for k in VISIT_ANSWERS}, "satisfied": satisfied, "of": asked,
         "percent": percent(satisfied, asked), "sent": sent, "answered": replied, "response": share_text(replied, sent),
         "departments": [_by_department(d, rows[d], desk) for d in sorted(rows)],
-        "reasons": _ranked(reasons), "unsatisfied": unhappy,
+        "reasons": _ranked_words(reasons), "unsatisfied": unhappy,
     }  # fmt: skip
 
 
@@ -344,3 +345,18 @@ def _ranked(pairs: Sequence[tuple[str, str]], most: int = 10) -> list[Row]:
         grouped[name].append(number)
     ranked = sorted(grouped.items(), key=lambda x: (-len(x[1]), x[0]))[:most]
     return [{"name": name, "count": len(numbers), "numbers": sorted(numbers)} for name, numbers in ranked]
+
+
+def _ranked_words(said: Sequence[tuple[str, Case]]) -> list[Row]:
+    """The same of words that people wrote; who reads masked gets them without the persons they name (S2-5.7)."""
+    hidden: dict[str, str] = {}
+    for text, case in said:
+        name = text[:LONGEST_WORDS]
+        # Cut last: half a telephone number is not known for one.
+        hidden[name] = _hidden(hidden.get(name, text), case)
+    ranked = _ranked([(text[:LONGEST_WORDS], case.number) for text, case in said])
+    return [{**row, "masked": {"name": hidden[row["name"]][:LONGEST_WORDS]}} for row in ranked]
+
+
+def _hidden(text: str, case: Case) -> str:
+    return without_personal(text, case.ticket, house=hides_house(case.ticket) or case.ticket.masked)

@@ -52,6 +52,8 @@ CALL_STATES = {"answered": "已接听", "missed": "未接", "voicemail": "语音
 OUTGOING = (
     "notice", "doc_out_register", "extension_notice", "thanks_letter", "retention_claim", "drawing_order", "approval_request",
 )  # fmt: skip
+WRITTEN = ("content", "demand", "answer", "follow_up", "result", "supervisor", "manager", "remark")
+"""Columns of the ledger with words that people wrote, who may have named somebody."""
 Checked = Mapping[str, Sequence[Mapping[str, str]]]
 """Ticket number → what managers wrote about it: role ("supervisor", "manager"), by, at, text."""
 
@@ -84,7 +86,7 @@ def ledger_row(case: Case, serial: int, at: datetime, desk: Desk, checked: Check
     hidden = hides_house(t) or t.masked
     row["masked"] = {
         **person["masked"],
-        **{key: without_personal(row[key], t, house=hidden) for key in ("content", "demand", "answer", "result", "remark")},
+        **{key: without_personal(row[key], t, house=hidden) for key in WRITTEN},
     }
     return row
 
@@ -240,8 +242,10 @@ def call_rows(calls: Iterable[Mapping[str, Any]], desk: Desk) -> Iterator[Row]:
             "caller": _hidden(row["caller"]),
             "callee": _hidden(row["callee"]),
             "customer": "",
+            "house": "",
             "recording": "",
             "content": "",
+            "result": "",
         }
         yield row
 
@@ -295,17 +299,18 @@ def documents_in(cases: Sequence[Case], start: datetime, end: datetime, desk: De
         ]
         done = next((at for at, status in reversed(case.statuses()) if status == "closed"), None)
         reply = next((p.number for p in case.papers if p.form == "doc_out_register" and p.number), "")
+        title = str(data.get("title") or t.subject)
         rows.append({
             "serial": len(rows) + 1, "day": f"{paper.at.astimezone(desk.zone):%Y-%m-%d}",
             "from": str(data.get("sender") or "") or desk.name(t.origin),
             "number": str(t.fields.get("incoming_number") or incoming or paper.number),
-            "title": str(data.get("title") or t.subject),
+            "title": title,
             "copies": 1, "enclosures": f"{data['attachments']}份" if data.get("attachments") else "",
             "secrecy": chinese(t.urgency) if t.urgency != "normal" else "普通", "readers": "\n".join(readers),
             "department": desk.name(t.department or "cs_center"), "due": desk.text(due),
             "chased": str(sum(w.template == "reports/chaser" for w in case.letters) or ""),
             "done": " ".join(x for x in (desk.text(done), reply) if x), "archive": str(t.fields.get("archive_number") or ""),
-            "ticket": t.number,
+            "ticket": t.number, "masked": {"title": without_personal(title, t, house=hides_house(t))},
         })  # fmt: skip
     return rows
 

@@ -41,7 +41,8 @@ class Desk:
         """The line of a ticket as it stood at ``at``."""
         t = case.ticket
         department = t.fields.get("contractor") if t.department == "contractor" else t.department
-        summary = _short(t.summary or t.subject or t.text)
+        words = t.summary or t.subject or t.text
+        summary = _short(words)
         row: Row = {
             "number": t.number, "kind": t.kind, "kind_zh": chinese(t.kind), "category": t.category,
             "category_zh": chinese(t.category), "urgency": t.urgency, "urgency_zh": chinese(t.urgency),
@@ -53,7 +54,8 @@ class Desk:
         }  # fmt: skip
         hidden = hides_house(t) or t.masked
         row["masked"] = {
-            "summary": without_personal(summary, t, house=hidden),
+            "summary": _short(without_personal(words, t, house=hidden)),
+            **({"reason": without_personal(str(more["reason"]), t, house=hidden)} if more.get("reason") else {}),
             **({"house": "", "house_zh": ""} if hidden else {}),
         }
         return {**row, **more}

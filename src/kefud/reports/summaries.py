@@ -72,9 +72,14 @@ def improvements(data: Mapping[str, Any], satisfied: Row, before: Sequence[float
             found.append({"id": "trend", "text": text, "rule": "S2-1.A6"})
     for cause in data["causes"]:
         if cause["count"] >= 3:
-            text = f"同一原因“{cause['name']}”当月{cause['count']}件({'、'.join(cause['numbers'][:6])}),请提出改进措施。"
-            found.append({"id": f"cause:{cause['name'][:40]}", "text": text, "rule": "S2-6.B8"})
+            shown = _same_cause(cause["masked"]["name"], cause)
+            found.append({**_same_cause(cause["name"], cause), "rule": "S2-6.B8", "masked": shown})
     return found
+
+
+def _same_cause(name: str, cause: Row) -> Row:
+    text = f"同一原因“{name}”当月{cause['count']}件({'、'.join(cause['numbers'][:6])}),请提出改进措施。"
+    return {"id": f"cause:{name[:40]}", "text": text}
 
 
 def merged_breaches(of_tickets: Sequence[Row], watch: Sequence[Row]) -> list[Row]:
