@@ -128,6 +128,30 @@ def test_the_ledger_has_every_column_and_its_remark(lived):
     assert (row["visit"], row["satisfaction"], row["on_time"]) == ("2025年4月19日 10:00", "满意", "是")
 
 
+def test_a_matter_opened_again_is_not_answered_by_the_answer_before(tmp_path):
+    """S3-2.5.4: the second round has its own time, and was never answered."""
+    town = Town(tmp_path)
+    number = town.open("3-3 10:00", "repair", clocks=[("reply", "3-5 17:00", "S3-3.3.1"), ("resolve", "3-7 17:00", "S3-3.3.2")])
+    town.do(number, "3-4 10:00", d.StopClock("reply", at("3-4 10:00")))
+    town.work(number, "3-4 11:00", "contractor-a")
+    town.handle(number, "3-6 10:00")
+    town.answer(number, "3-6 11:00")
+    town.visit(number, "3-7 10:00", "unsatisfied")
+    town.do(number, "3-7 10:00", d.StartClock("resolve", at("3-7 10:00"), at("3-14 17:00"), rule="S3-3.3.2"))
+
+    def row(now):
+        (case,) = town.cases("3-1", "4-1")
+        found = ledger_row(case, 1, at(now), town.reporter.desk)
+        return found["agreed_at"], found["answered_at"], found["on_time"]
+
+    assert row("3-10 09:00") == ("2025年3月14日 17:00", "", "")
+    assert row("4-1 09:00") == ("2025年3月14日 17:00", "", "否(逾期未答)")
+    town.work(number, "4-1 10:00", "contractor-a")
+    town.handle(number, "4-1 11:00")
+    town.answer(number, "4-1 17:00")
+    assert row("4-2 09:00") == ("2025年3月14日 17:00", "2025年4月1日 17:00", "否(迟18天)")
+
+
 def test_an_outside_party_sees_no_name_and_no_number(lived):
     town, n = lived
     case = next(c for c in town.cases("4-1 00:00", "5-1 00:00") if c.number == n["open"])

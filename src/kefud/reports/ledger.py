@@ -117,19 +117,24 @@ def _promised(case: Case) -> datetime | None:
 
 
 def _answer_deadline(case: Case) -> Any:
+    """The clock of the answer in the running round."""
+    again = any(status == "reopened" for _, status in case.statuses())
+    clocks = [d for d in case.ticket.deadlines if d.round == case.ticket.round or not again]
     for name in ("reply", "reply_to_property", "reply_to_sales", "resolve"):
-        found = [d for d in case.ticket.deadlines if d.name == name]
+        found = [d for d in clocks if d.name == name]
         if found:
             return found[-1]
     return None
 
 
 def _answered(case: Case) -> datetime | None:
+    """When the running round was answered: what an earlier one said did not content the owner."""
     running = _answer_deadline(case)
     if running is not None and running.met:
         met: datetime = running.met
         return met
-    return next((when for when, status in reversed(case.statuses()) if status == "answered"), None)
+    last = next((step for step in reversed(case.statuses()) if step[1] in ("answered", "reopened")), None)
+    return last[0] if last and last[1] == "answered" else None
 
 
 def _answer(case: Case) -> str:
