@@ -4,7 +4,9 @@ import pytest
 from reports.town import Town, at
 
 from kefud.desk import decisions as d
-from kefud.reports import for_reader
+from kefud.desk.ticket import Ticket
+from kefud.reports import Case, Event, for_reader
+from kefud.reports.figures import movement
 from kefud.reports.ledger import LEDGER, call_rows, documents_in, ledger_row
 
 
@@ -32,6 +34,35 @@ def test_what_was_open_and_came_in_went_out_or_stays(lived):
     for day, now in (("4-1", "5-1 09:00"), ("5-1", "6-1 09:00")):
         moved = lived[0].data("monthly", day, now)["movement"]
         assert moved["open_before"] + moved["received"]["total"] - moved["handled"]["total"] == moved["open"]["total"]
+
+
+LIVES = (
+    ("3-3", "registered 3-3", "visiting 3-7", "reopened 3-8", "triaged 3-8"),
+    ("3-3", "registered 3-3", "closed 3-7", "reopened 3-8", "triaged 3-8", "closed 4-9"),
+    ("3-3", "registered 3-3", "closed 3-7", "reopened 4-8", "triaged 4-8"),
+    ("3-3", "registered 3-3", "closed 3-7", "reopened 4-8", "triaged 4-8", "closed 4-9", "archived 5-9"),
+    ("3-3", "registered 3-3", "visiting 4-8", "reopened 4-9", "closed 4-10", "reopened 5-2", "closed 5-3", "reopened 5-4"),
+    ("3-3", "closed 4-2"),
+    ("3-3", "in_progress 4-2", "closed 4-9", "reopened 5-9"),
+)
+
+
+def life(start, *steps):
+    """A matter by its states; one that does not begin registered was brought along from another system."""
+    told = [Event(at(when), "program", f"status:{status}") for status, when in (s.split() for s in steps)]
+    before = [] if steps[0].startswith("registered") else [Event(told[0].at, "import", "imported")]
+    return Case(Ticket(started_at=at(start)), (*before, *told))
+
+
+@pytest.mark.parametrize(("month", "again"), [((3, 4), 0), ((4, 5), 2), ((5, 6), 2)])
+def test_what_was_opened_again_after_its_end_is_open_again(month, again):
+    """Each life by itself, and all of them together."""
+    lives = [life(*told) for told in LIVES]
+    for cases in (*([case] for case in lives), lives):
+        moved = movement(cases, *(at(f"{m}-1 00:00") for m in month))
+        came = moved["open_before"] + moved["received"]["total"] + moved["opened_again"]
+        assert came - moved["handled"]["total"] == moved["open"]["total"], cases
+    assert moved["opened_again"] == again
 
 
 def test_april_says_the_same_when_it_is_counted_again_in_june(lived):

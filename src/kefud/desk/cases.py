@@ -101,12 +101,18 @@ class Case:
 
     def status_at(self, at: datetime) -> str:
         """The state at ``at``; a ticket brought along from another system had its first state from the start."""
-        steps = self.statuses()
+        steps = self._steps()
         if not steps:
             return self.ticket.status
-        imported = bool(self.events) and self.events[0].what == "imported"
         before = [status for when, status in steps if when < at]
-        return before[-1] if before else steps[0][1] if imported else "registered"
+        return before[-1] if before else "registered"
+
+    def _steps(self) -> list[tuple[datetime, str]]:
+        """The states entered; the first of a ticket brought along from another system counts from the start."""
+        steps = self.statuses()
+        if steps and self.events[0].what == "imported":
+            return [(min(self.started, steps[0][0]), steps[0][1]), *steps[1:]]
+        return steps
 
     def open_at(self, at: datetime) -> bool:
         return self.started < at and self.status_at(at) not in FINAL
@@ -120,7 +126,7 @@ class Case:
         if self.status_at(end) not in FINAL:
             return None
         last: datetime | None = None
-        for when, status in self.statuses():
+        for when, status in self._steps():
             if when >= end:
                 break
             if status not in FINAL:
@@ -128,6 +134,11 @@ class Case:
             elif last is None:
                 last = when
         return last if last is not None and last >= start else None
+
+    def opened_again_within(self, start: datetime, end: datetime) -> bool:
+        """Whether the ticket had ended before ``start`` and went on within [start, end)."""
+        over = self.started < start and self.status_at(start) in FINAL
+        return over and any(start <= when < end and status not in FINAL for when, status in self._steps())
 
     def round_at(self, at: datetime) -> int:
         """Which round of work ran at ``at``."""

@@ -49,13 +49,18 @@ def breakdown(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def movement(cases: Sequence[Case], start: datetime, end: datetime) -> dict[str, Any]:
-    """Received, handled and open: open before + received + opened again − ended = open at the end."""
+    """Received, handled and open: open before + received + opened again − ended = open at the end.
+
+    ``opened_again`` had ended before the period. ``reopened`` counts rework: every return to work, also of what had not ended,
+    as after a visit.
+    """
     received = [c for c in cases if start <= c.started < end]
     ended = [c for c in cases if c.ended_within(start, end)]
     still = [c for c in cases if c.open_at(end)]
     return {
         "received": breakdown(received), "handled": breakdown(ended), "open": breakdown(still),
         "open_before": sum(c.open_at(start) for c in cases),
+        "opened_again": sum(c.opened_again_within(start, end) for c in cases),
         "reopened": sum(1 for c in cases for at, status in c.statuses() if status == "reopened" and start <= at < end),
         "overdue": sum(bool(c.overdue_at(end)) for c in still),
     }  # fmt: skip

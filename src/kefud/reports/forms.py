@@ -76,8 +76,10 @@ def _line(row: Data, **more: Any) -> dict[str, Any]:
 
 def _monthly(data: Data) -> list[dict[str, Any]]:
     moved, counts = data["movement"], data["counts"]
+    again = moved.get("opened_again")
     text = (
-        f"本月受理{counts['受理']}件，办结{counts['办结']}件，重新处理{counts['重新处理']}件，期末未办结{counts['期末未办结']}件,"
+        f"期初未办结{counts['期初未办结']}件，本月受理{counts['受理']}件，{f'办结后重新打开{again}件，' if again else ''}"
+        f"办结{counts['办结']}件，重新处理{counts['重新处理']}件，期末未办结{counts['期末未办结']}件,"
         f"其中逾期{counts['期末逾期']}件。"
     )
     shown = ("rule", "checks", "breaches", "open")

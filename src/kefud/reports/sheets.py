@@ -154,6 +154,7 @@ def _movement(data: Mapping[str, Any]) -> Table:
     rows: list[Sequence[Any]] = [
         ["合计", "", moved["received"]["total"], moved["handled"]["total"], moved["open"]["total"]],
         ["期初未办结", "", None, None, moved["open_before"]],
+        ["办结后重新打开", "", None, None, moved.get("opened_again")],
         ["重新处理", "", None, None, moved["reopened"]],
         ["期末逾期", "", None, None, moved["overdue"]],
     ]
