@@ -197,6 +197,9 @@ class Figures:
             "期初未办结": len(self.open_at(self.start)), "受理": len(self.received), "办结": len(self.ended),
             "重新处理": sum(self.within(x) for f in self.files for x in f.reopened), "期末未办结": len(still),
             "期末逾期": len(late),
+            "办结后重新打开": sum(
+                any(over < self.start for over, _ in f.ended) and any(map(self.within, f.reopened)) for f in self.files
+            ),
         }  # fmt: skip
 
     @property

@@ -34,8 +34,9 @@ def monthly(
         "end": desk.text(end), "movement": moved,
         "channels": labelled(moved["received"]["by_channel"], MEDIUM_NAMES), "kinds": labelled(moved["received"]["by_kind"]),
         "counts": {
-            "期初未办结": moved["open_before"], "受理": moved["received"]["total"], "办结": moved["handled"]["total"],
-            "重新处理": moved["reopened"], "期末未办结": moved["open"]["total"], "期末逾期": moved["overdue"],
+            "期初未办结": moved["open_before"], "受理": moved["received"]["total"], "办结后重新打开": moved["opened_again"],
+            "办结": moved["handled"]["total"], "期末未办结": moved["open"]["total"], "期末逾期": moved["overdue"],
+            "重新处理": moved["reopened"],
         },
         "kpis": kpis, "figures": {k["name"]: k["text"] for k in kpis}, "red": [k["name"] for k in kpis if k["red"]],
         "on_time": figures.on_time_by(cases, start, end), "misses": figures.misses(cases, start, end, desk),
