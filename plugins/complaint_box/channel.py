@@ -134,7 +134,10 @@ class ComplaintBox:
             received_at=opened,
             subject=_subject(box, text),
             text=text,
-            paper=Paper(box, opened, pages, confidence, details.opener),
+            paper=Paper(
+                box, opened, pages, confidence, details.opener, details.witness, details.lock,
+                details.registered or self._settings.opened_at is not None,
+            ),  # fmt: skip
             digest=arrival.ref,
             remarks=(f"见证人：{details.witness}",) if details.witness else (),
         )
@@ -245,8 +248,9 @@ class ComplaintBox:
             return None
         self._offered[ref] = [letter]
         opened = self._opened_at(letter, opening, now)
-        details = Details(opening.box, opened, opening.opener, opening.witness)
-        if opening != Opening(opened_at=opening.opened_at, count=opening.count, lock=opening.lock):
+        registered = opening.opened_at is not None
+        details = Details(opening.box, opened, opening.opener, opening.witness, opening.lock, registered)
+        if opening != Opening(count=opening.count):
             content = bundle(pages, details.pack())
         label = f"{opening.box or self._settings.box} {shown(letter.name)}"
         return Arrival(ref, opened, content, self.medium, label)

@@ -54,9 +54,12 @@ class Details:
     opened_at: datetime | None = None
     opener: str = ""
     witness: str = ""
+    lock: str = ""
+    registered: bool = False
 
     def pack(self) -> bytes:
-        told = {"box": self.box, "opener": self.opener, "witness": self.witness}
+        told: dict[str, Any] = {"box": self.box, "opener": self.opener, "witness": self.witness, "lock": self.lock}
+        told["registered"] = self.registered
         if self.opened_at is not None:
             told["opened_at"] = self.opened_at.isoformat()
         return json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
@@ -67,6 +70,7 @@ class Details:
         try:
             told: Any = json.loads(content or b"{}")
             opened = datetime.fromisoformat(told["opened_at"]) if "opened_at" in told else None
-            return cls(str(told.get("box", "")), opened, str(told.get("opener", "")), str(told.get("witness", "")))
+            box, opener, witness, lock = (str(told.get(key, "")) for key in ("box", "opener", "witness", "lock"))
+            return cls(box, opened, opener, witness, lock, told.get("registered") is True)
         except (ValueError, TypeError, AttributeError):
             return cls()

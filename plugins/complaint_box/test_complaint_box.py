@@ -178,12 +178,13 @@ def test_a_separator_is_known_upside_down_and_a_short_letter_is_none() -> None:
 
 
 def test_the_register_tells_when_and_by_whom_a_box_was_opened(desk: Desk) -> None:
-    desk.drop('opened_at = 2025-03-10T09:30:00\nopener = "客服内勤"\nwitness = "保安队长"\ncount = 1\n', "box.toml")
+    desk.drop('opened_at = 2025-03-10T09:30:00\nopener = "客服内勤"\nwitness = "保安队长"\nlock = "完好"\ncount = 1\n', "box.toml")
     desk.drop(typed_letter("客服中心：楼道灯不亮，请派人修。"))
     (arrival,) = [*desk.arrivals(), *desk.arrivals()]
     message = desk.channel.read(arrival.content, arrival, desk.site)
     assert f"{message.received_at:%m-%d %H:%M}" == "03-10 09:30"
     assert message.paper and (message.paper.opener, message.paper.box) == ("客服内勤", "东门意见箱")
+    assert (message.paper.witness, message.paper.lock, message.paper.registered) == ("保安队长", "完好", True)
     assert message.remarks == ("见证人：保安队长",)
 
 
@@ -214,6 +215,15 @@ def test_a_note_beside_a_scan_comes_before_the_register(desk: Desk) -> None:
     (arrival,) = [*desk.arrivals(), *desk.arrivals()]
     message = desk.channel.read(arrival.content, arrival, desk.site)
     assert message.paper and message.paper.box == "西门意见箱" and message.received_at.day == 8
+
+
+def test_a_register_without_a_time_tells_the_rest(desk: Desk) -> None:
+    """The time is that of the scan, and is marked as such."""
+    desk.drop('lock = "异常"\n', "box.toml")
+    desk.drop(typed_letter("客服中心：楼道灯不亮，请派人修。"))
+    (arrival,) = [*desk.arrivals(), *desk.arrivals()]
+    message = desk.channel.read(arrival.content, arrival, desk.site)
+    assert message.paper and (message.paper.lock, message.paper.registered) == ("异常", False)
 
 
 def test_a_spoilt_register_is_reported_and_letters_wait_for_it(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from kefud.api import (
     Occasion,
     Opened,
     Ordered,
+    Paper,
     Party,
     Remark,
     SetFields,
@@ -157,9 +158,7 @@ class Routing:
         if message.call:
             yield Draw("call_register", _call(message.call), rule="S2-5.2")
         if message.paper:
-            paper = message.paper
-            data = {"box": paper.box, "opened_at": paper.opened_at.isoformat(), "opener": paper.opener, "pages": paper.pages}
-            yield Draw("box_register", data, rule="S1-5.4.3")
+            yield Draw("box_register", _paper(message.paper, message.digest), rule="S1-5.4.3")
         if message.medium != "call" and (ticket.kind == "document" or ticket.origin in self.data["origins"]["registered"]):
             yield Draw("doc_in_register", self._incoming(ticket, occasion), rule="S1-4.3.6")
 
@@ -206,6 +205,13 @@ def _rule_of(ticket: Ticket) -> str:
     if ticket.urgency == "emergency":
         return "S1-5.4.2"
     return RULE_OF_KIND.get(ticket.kind, "S1-4.3.5")
+
+
+def _paper(paper: Paper, scan: str) -> dict[str, Any]:
+    return {
+        "box": paper.box, "opened_at": paper.opened_at.isoformat(), "registered": paper.registered, "opener": paper.opener,
+        "witness": paper.witness, "lock": paper.lock, "pages": paper.pages, "scan": scan,
+    }  # fmt: skip
 
 
 def _call(call: Call) -> dict[str, Any]:

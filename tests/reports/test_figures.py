@@ -7,7 +7,7 @@ from kefud.desk import decisions as d
 from kefud.desk.ticket import Ticket
 from kefud.reports import Case, Event, for_reader
 from kefud.reports.figures import movement
-from kefud.reports.ledger import LEDGER, call_rows, documents_in, ledger_row
+from kefud.reports.ledger import LEDGER, box_rows, call_rows, documents_in, ledger_row
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +220,31 @@ def test_half_a_telephone_number_is_hidden_where_words_are_cut(tmp_path):
     number = town.open("4-3 10:00", "complaint", summary=f"{'垃' * 112}13800000201")
     row = town.data("record", "4-3", "4-3 17:00")["received"][0]
     assert row["number"] == number and "1380000" not in str(for_reader(row, masked=True))
+
+
+def letter(when, ref, **told):
+    """A paper of the east gate's box as the store tells of it."""
+    data = {"box": "东门意见箱", **told} if told else {}
+    return {"ref": ref, "at": at(when), "channel": "east-gate", "box": data.get("box", ""), "ticket": ref, "data": data}
+
+
+def test_an_opening_is_what_was_registered_or_scanned_together(lived):
+    """S1-5.4.3: two registered openings of one day are two, the scans of a day without a register one."""
+    told = {"registered": True, "opener": "甲", "witness": "乙", "lock": "完好"}
+    letters = [
+        letter("4-3 08:30", "a", **told, pages=2), letter("4-3 08:30", "b"), letter("4-3 16:00", "c", **told | {"lock": "异常"}),
+        letter("4-4 08:30", "d"), letter("4-4 08:31", "e", opener="丙"), letter("4-4 08:32", "f", opener="丙"),
+        letter("4-5 08:30", "g"),
+    ]  # fmt: skip
+    rows = box_rows(letters, [], lived[0].reporter.desk, {"east-gate": "东门意见箱"})
+    assert {r["box"] for r in rows} == {"东门意见箱"}
+    shown = [(r["opened_at"][5:], r["opener"], r["witness"], r["lock"], r["count"], r["serial"], r["file"]) for r in rows]
+    assert shown == [
+        ("4月3日 08:30", "甲", "乙", "完好", 2, 1, "a"), ("4月3日 08:30", "甲", "乙", "完好", 2, 2, "b"),
+        ("4月3日 16:00", "甲", "乙", "异常", 1, 1, "c"), ("4月4日 08:30", "丙", "", "", 3, 1, "d"),
+        ("4月4日 08:30", "丙", "", "", 3, 2, "e"), ("4月4日 08:30", "丙", "", "", 3, 3, "f"),
+        ("4月5日 08:30", "", "", "", 1, 1, "g"),
+    ]  # fmt: skip
 
 
 def test_the_daily_digest(lived):

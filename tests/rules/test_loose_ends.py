@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile.station import Station, station, vouched
 from line.office import PARTIES, mail
+from paper import typed_letter
 
 from kefud.desk.decisions import Classify
 from kefud.desk.ticket import Requester, Ticket
+from kefud.reports.ledger import box_rows
+from kefud.store import registers
 
 WEI = "wei@mail.example.com"
 MY_HOUSE = "我是8号楼2单元1201的业主魏占空,电话13800000207。"
@@ -120,6 +124,29 @@ def test_a_forged_mail_changes_nothing_and_its_alarm_is_checked_by_telephone(off
     new = office.letters[before:]
     assert {x["recipient"] for x in new} == {"cs_specialist", "duty_officer"}
     assert any("未经证实" in x["text"] for x in new if x["recipient"] == "duty_officer")
+
+
+def test_a_paper_with_two_matters_is_one_letter_of_its_opening(tmp_path: Path) -> None:
+    """S1-5.4.3: the register shows what was written down at the box, and each letter once."""
+    papers = [
+        "我是5号楼1单元201何样板,电话13800000201。\n第一,家里厨房水管漏水,请派人维修。\n第二,投诉保洁不到位,楼道很脏没人扫。",
+        f"{MY_HOUSE}阳台窗户关不严,请派人维修。",
+    ]
+    with station(tmp_path, folders=("box",)) as office:
+        told = 'opened_at = 2025-03-03T08:30:00\nopener = "甲"\nwitness = "乙"\nlock = "异常"\ncount = 2\n'
+        (tmp_path / "box" / "box.toml").write_text(told, "utf-8")
+        for number, text in enumerate(papers):
+            (tmp_path / "box" / f"{number}.pdf").write_bytes(typed_letter(text))
+        for _ in range(3):
+            office.work()
+            office.pass_time(minutes=1)
+        with office.office.db.read() as tx:
+            letters = registers.box_letters(tx, office.now - timedelta(days=9), office.now)
+        rows = box_rows(letters, [], office.office.reporter.desk)
+        tickets = [t.number for t in office.tickets]
+    assert len(tickets) == 3 and sorted("、".join(r["ticket"] for r in rows).split("、")) == tickets
+    wanted = {"count": 2, "pages": 1, "opener": "甲", "witness": "乙", "lock": "异常", "opened_at": "2025年3月3日 08:30"}
+    assert [{key: r[key] for key in wanted} for r in rows] == [wanted, wanted]
 
 
 def test_a_copy_of_a_notice_shows_no_customer_to_who_may_not_see_one(tmp_path: Path) -> None:

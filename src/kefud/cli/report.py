@@ -184,7 +184,8 @@ def _register(found: Office, tx: Any, kind: str, period: str | None) -> dict[str
             {"box": m.data["box"], "at": m.signed_at, "by": desk.name(m.signed_by), "text": m.text}
             for m in registers.listed(tx, ("box",)) if m.signed_at and start <= m.signed_at < end
         ]  # fmt: skip
-        data["rows"] = box_rows(registers.box_letters(tx, start, end), empty, desk)
+        boxes = {c.id: str(c.settings.get("box") or c.id) for c in found.site.channels if c.plugin == "complaint_box"}
+        data["rows"] = box_rows(registers.box_letters(tx, start, end), empty, desk, boxes)
     else:
         cases = registers.cases(tx, start, end)
         data |= {"incoming": documents_in(cases, start, end, desk), "outgoing": documents_out(cases, start, end, desk)}

@@ -77,13 +77,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A letter from a complaint box. ``confidence`` is the mean score of the reading, 1.0 for a text layer or a person."""
+    """A letter from a complaint box. ``confidence`` is the mean score of the reading, 1.0 for a text layer or a person.
+
+    ``registered``: ``opened_at`` was written down by a person and is the same for all letters of one opening; else it is the
+    time of the scan.
+    """
 
     box: str
     opened_at: datetime
     pages: int
     confidence: float = 1.0
     opener: str = ""
+    witness: str = ""
+    lock: str = ""
+    registered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,19 +259,21 @@ def _hidden(phone: str) -> str:
     return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else phone
 
 
-def box_rows(letters: Iterable[Mapping[str, Any]], empty: Iterable[Mapping[str, Any]], desk: Desk) -> list[Row]:
-    """意见箱开箱登记表: each letter of each opening, and the openings that found the box empty (S1-5.4.3)."""
-    groups: dict[tuple[str, datetime], list[Mapping[str, Any]]] = {}
-    for letter in letters:
-        groups.setdefault((str(letter["box"]), letter["at"]), []).append(letter)
+def box_rows(
+    letters: Sequence[Mapping[str, Any]], empty: Iterable[Mapping[str, Any]], desk: Desk, boxes: Mapping[str, str] | None = None
+) -> list[Row]:
+    """意见箱开箱登记表: each letter of each opening, and the openings that found the box empty (S1-5.4.3).
+
+    ``boxes`` are the names of the channels' boxes, for letters nobody has read yet.
+    """
     rows: list[tuple[datetime, Row]] = []
-    for (box, at), found in groups.items():
-        for serial, letter in enumerate(found, 1):
-            data = letter.get("data") or {}
+    for box, found in _openings(letters, desk, boxes or {}):
+        at = found[0]["at"]
+        known = [letter.get("data") or {} for letter in found]
+        told = {key: next((str(x[key]) for x in known if x.get(key)), "") for key in ("opener", "witness", "lock")}
+        for serial, (letter, data) in enumerate(zip(found, known, strict=True), 1):
             rows.append((at, {
-                "box": box, "planned_at": str(letter.get("planned_at") or ""), "opened_at": desk.text(at),
-                "opener": str(data.get("opener") or ""), "witness": str(data.get("witness") or ""),
-                "lock": str(data.get("lock") or ""),
+                "box": box, "planned_at": str(letter.get("planned_at") or ""), "opened_at": desk.text(at), **told,
                 "count": len(found), "serial": serial, "pages": data.get("pages"),
                 "signed": letter.get("signed") or "未署名", "letter_date": str(data.get("letter_date") or ""),
                 "file": letter["ref"],
@@ -285,6 +287,20 @@ def box_rows(letters: Iterable[Mapping[str, Any]], empty: Iterable[Mapping[str, 
             "count": 0, "serial": None, "pages": None, "remark": opening["text"] or "本次开箱无来信",
         }))  # fmt: skip
     return [row for _, row in sorted(rows, key=lambda r: (r[0], r[1]["box"], r[1]["serial"] or 0))]
+
+
+def _openings(
+    letters: Sequence[Mapping[str, Any]], desk: Desk, boxes: Mapping[str, str]
+) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Box and letters of each opening: by the time a person wrote down, else all that was scanned in one day."""
+    registered = {(x["channel"], x["at"]): str(x["box"]) for x in letters if (x.get("data") or {}).get("registered")}
+    found: dict[tuple[str, Any], list[Mapping[str, Any]]] = {}
+    for letter in letters:
+        channel, at = letter["channel"], letter["at"]
+        written = registered.get((channel, at))
+        box = str(letter["box"] or written or boxes.get(channel) or channel)
+        found.setdefault((box, at if written else at.astimezone(desk.zone).date()), []).append(letter)
+    return [(box, together) for (box, _), together in found.items()]
 
 
 def documents_in(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> list[Row]:

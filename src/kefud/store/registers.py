@@ -169,16 +169,23 @@ def calls(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]
 
 
 def box_letters(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Every paper out of a complaint box, by box and opening (S1-5.4.3)."""
+    """Every paper out of a complaint box once, oldest first, with all its tickets and what the register says (S1-5.4.3)."""
     rows = list(tx.execute(_arrived("paper", start, end)))
     data = _register_data(tx, "box_register", [r.ticket for r in rows if r.ticket])
-    return [
-        {
-            "ref": r.ref, "at": r.received_at, "box": str(data.get(r.ticket, {}).get("box") or r.channel), "channel": r.channel,
-            "ticket": r.number, "data": data.get(r.ticket, {}), "signed": r.requester_name or "", "remark": r.reason,
-        }
-        for r in rows
-    ]  # fmt: skip
+    papers: dict[int, list[Any]] = defaultdict(list)
+    for r in rows:
+        papers[r.id].append(r)
+    found = []
+    for parts in papers.values():
+        first = parts[0]
+        # A ticket's register speaks of the paper that opened it, not of those filed in it later.
+        known = next((x for r in parts if (x := data.get(r.ticket)) and x.get("scan", r.ref) == r.ref), {})
+        found.append({
+            "ref": first.ref, "at": first.received_at, "channel": first.channel, "box": str(known.get("box") or ""),
+            "ticket": "、".join(r.number for r in parts if r.number), "data": known,
+            "signed": next((r.requester_name for r in parts if r.requester_name), ""), "remark": first.reason,
+        })  # fmt: skip
+    return found
 
 
 def box_opened(tx: Connection, channel: str, start: datetime, end: datetime) -> bool:
