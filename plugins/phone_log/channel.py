@@ -28,6 +28,7 @@ from kefud.api import (
 )  # fmt: skip
 
 from .dates import decide_order
+from .known import Known
 from .rejects import Rejects
 from .rows import Rejected, Row, Rows, better
 from .settings import Settings
@@ -214,13 +215,12 @@ class PhoneLog:
 
     def _new_rows(self, reading: _Reading, descriptor: int, ledger: Ledger) -> Iterator[Row]:
         """Calls that are not stored yet: in order of time where the file is not too long, else as they stand."""
+        known = Known(ledger)
         rows = self._rows(reading, descriptor)
         chunk = sorted(_merged(islice(rows, SORTED)), key=lambda row: row.started_at)
         while chunk:
             for start in range(0, len(chunk), CHUNK):
-                part = chunk[start : start + CHUNK]
-                stored = ledger.known([row.ref for row in part])
-                yield from (row for row in part if row.ref not in stored)
+                yield from known.new(chunk[start : start + CHUNK])
             chunk = _merged(islice(rows, CHUNK))
 
     def _rows(self, reading: _Reading, descriptor: int) -> Iterator[Row]:
@@ -325,9 +325,10 @@ class PhoneLog:
 
 def _merged(rows: Iterable[Row]) -> list[Row]:
     """The rows, those of one call made one."""
-    found: dict[str, Row] = {}
+    found: dict[tuple[str, str], Row] = {}
     for row in rows:
-        found[row.ref] = better(found[row.ref], row) if row.ref in found else row
+        call = row.ref, row.caller if row.plain else ""
+        found[call] = better(found[call], row) if call in found else row
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""One row of an export → one call, and the reference under which it is known."""
+"""One row of an export → one call, and the references under which it may be known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ _RANK = {"missed": 0, "voicemail": 1, "answered": 2}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A call as the row tells it. ``ref`` does not depend on the file; ``notes`` say what had to be mended."""
+    """A call as the row tells it; ``notes`` say what had to be mended.
+
+    ``ref`` does not depend on the file, and ``also`` names it by the starts of its legs. ``plain`` is the reference by id
+    alone, which the first call of that id has; "" where ids are counted or there is none.
+    """
 
     record: Record
     number: int
@@ -37,6 +41,12 @@ class Row:
     started_at: datetime
     call: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    plain: str = ""
+    also: frozenset[str] = frozenset()
+
+    @property
+    def caller(self) -> str:
+        return str(self.call["caller"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +70,9 @@ class Rows:
         self._own = own
         self._passed = known - REMEMBERED
         self._count = 0
-        self._ids: _Recent[tuple[datetime, object, str]] = _Recent()
-        self._equal: _Recent[int] = _Recent()
-        self._inside: _Recent[datetime] = _Recent()
+        self._ids: Recent[tuple[datetime, object, str]] = Recent()
+        self._equal: Recent[int] = Recent()
+        self._inside: Recent[datetime] = Recent()
 
     def read(self, record: Record) -> Row | Rejected | None:
         """The call in ``record``; None for the header, title and summary lines."""
@@ -89,7 +99,10 @@ class Rows:
         call["started_at"] = start.isoformat()
         if self._other_end(start, call):
             return Rejected(record, self._count, "内部通话的另一条记录", skip=True)
-        return Row(record, self._count, self._reference(start, call), start, call, tuple(notes))
+        ref, id = self._reference(start, call), str(call["call_id"])
+        plain = f"call:{id}" if id and not _COUNTED.fullmatch(id) else ""
+        also = frozenset({ref, _dated(id, start)} if id else {ref})
+        return Row(record, self._count, ref, start, call, tuple(notes), plain, also)
 
     def _fitting(self, record: Record) -> dict[str, str]:
         """The cells by canonical name. Raises Unclear where the row has not the columns of the header."""
@@ -152,7 +165,7 @@ class Rows:
         return before is not None and abs(start - before) <= BOTH_ENDS
 
     def _reference(self, start: datetime, call: Mapping[str, object]) -> str:
-        """The call id, with the start where ids are counted anew; without id a hash of what an exchange never changes."""
+        """The call id with the start of the call; without id a hash of what an exchange never changes."""
         id = str(call["call_id"])
         if id:
             return self._by_id(id, start, call)
@@ -162,25 +175,29 @@ class Rows:
         return f"row:{digest}" if times == 1 else f"row:{digest}#{times}"
 
     def _by_id(self, id: str, start: datetime, call: Mapping[str, object]) -> str:
-        plain, dated = f"call:{id}", f"call:{id}@{start.isoformat()}"
         before = self._ids.get(id)
         if before is not None and before[1] == call["caller"] and abs(start - before[0]) <= SAME_CALL:
             return before[2]
-        counted = _COUNTED.fullmatch(id) is not None
-        ref = dated if counted or before is not None else plain
+        ref = _dated(id, start)
         self._ids[id] = (start, call["caller"], ref)
         return ref
 
 
+def _dated(id: str, start: datetime) -> str:
+    return f"call:{id}@{start.isoformat()}"
+
+
 def better(one: Row, other: Row) -> Row:
-    """Of two legs of one call the one that tells how it ended, with the earlier start."""
+    """Of two legs of one call the one that tells how it ended, with the earlier start and its reference."""
     first, second = _RANK[str(one.call["status"])], _RANK[str(other.call["status"])]
     best = other if second > first else one
-    start = min(one.started_at, other.started_at)
-    return replace(best, started_at=start, call={**best.call, "started_at": start.isoformat()})
+    first_leg = min(one, other, key=lambda row: row.started_at)
+    ref = _dated(str(best.call["call_id"]), first_leg.started_at) if best.call["call_id"] else best.ref
+    call = {**best.call, "started_at": first_leg.started_at.isoformat()}
+    return replace(best, ref=ref, started_at=first_leg.started_at, call=call, also=one.also | other.also)
 
 
-class _Recent(OrderedDict[str, T]):
+class Recent(OrderedDict[str, T]):
     """The entries set last."""
 
     def __setitem__(self, name: str, value: T) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,45 @@ def test_counted_ids_that_start_anew_are_different_calls(desk: Desk) -> None:
         "7,2025-03-10 10:15:00,呼入,13800000209,801,9,已接,\n",
     )
     assert len(desk.taken(HEAD + first)) == len(desk.taken(HEAD + second, "next.csv")) == 1
+
+
+LONG = "T0001,2025-03-0{},呼入,{},80000000,90,已接,{}\n"
+FIRST = LONG.format("1 10:00:00", "13800000501", "漏水")
+SECOND = LONG.format("2 10:00:00", "13800000777", "投诉保安")
+THIRD = LONG.format("3 10:00:00", "13800000501", "停车费")
+
+
+@pytest.mark.parametrize("files", [(FIRST, SECOND, THIRD), (FIRST, SECOND + FIRST, THIRD + SECOND + FIRST), (THIRD, SECOND, FIRST)])
+def test_ids_that_start_anew_each_day_are_different_calls_in_whatever_file(desk: Desk, files: tuple[str, ...]) -> None:
+    told = [desk.taken(HEAD + text, f"{n}.csv") for n, text in enumerate(files)]
+    assert [[m.text for m in messages] for messages in told] == [[text[:-1].rpartition(",")[2]] for text in map(_first_line, files)]
+    assert desk.taken(HEAD + THIRD + SECOND + FIRST, "all.csv") == desk.taken(HEAD + FIRST + SECOND + THIRD, "again.csv") == []
+    assert sorted(desk.ledger.arrivals)[0] == "call:T0001"
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines(keepends=True)[0]
+
+
+def test_what_an_earlier_version_stored_is_not_taken_in_again(desk: Desk) -> None:
+    desk.taken(HEAD + SECOND + FIRST)
+    plain, dated = desk.ledger.arrivals["call:T0001"], desk.ledger.arrivals["call:T0001@2025-03-02T10:00:00+08:00"]
+    desk.ledger.arrivals = {  # newest first: the later call had the id alone
+        "call:T0001": dated,
+        "call:T0001@2025-03-01T10:00:00+08:00": plain,
+    }
+    assert desk.taken(HEAD + FIRST + SECOND, "again.csv") == []
+    desk.ledger.arrivals = {"call:T0001": replace(plain, content=b"", received_at=datetime(2025, 3, 1, 11, tzinfo=SHANGHAI))}
+    assert [m.text for m in desk.taken(HEAD + SECOND + FIRST, "erased.csv")] == ["投诉保安"]
+
+
+def test_a_leg_in_the_next_file_belongs_to_the_call_that_is_known(desk: Desk) -> None:
+    legs = [
+        "Q-100000001,2025-03-10 10:15:00,呼入,13800000204,801,0,未接,\n",
+        "Q-100000001,2025-03-10 10:15:20,呼入,13800000204,802,60,已接,\n",
+    ]
+    assert len(desk.taken(HEAD + legs[0])) == 1
+    assert desk.taken(HEAD + legs[1], "next.csv") == desk.taken(HEAD + legs[1] + legs[0], "newest.csv") == []
 
 
 def test_the_legs_of_one_call_are_one_call_that_was_answered(desk: Desk) -> None:

@@ -140,6 +140,10 @@ class Ledger(Protocol):
         """Those of ``refs`` that are stored."""
         ...
 
+    def originals(self, refs: Sequence[str]) -> dict[str, Arrival]:
+        """Those of ``refs`` that are stored, as they were taken in; empty content where it was erased since. Ask for few."""
+        ...
+
     def remember(self, key: str, value: str) -> None:
         """Keep a small note of the channel across restarts (a UIDVALIDITY, a size seen). A hint, never the truth."""
         ...

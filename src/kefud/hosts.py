@@ -175,6 +175,10 @@ class _Ledger:
         found: set[str] = self._ask("known", list(refs))
         return found
 
+    def originals(self, refs: Sequence[str]) -> dict[str, Arrival]:
+        found: dict[str, Arrival] = self._ask("originals", list(refs))
+        return found
+
     def remember(self, key: str, value: str) -> None:
         self._ask("remember", key, value)
 

@@ -170,6 +170,9 @@ class Receiver:
         if what == "known":
             with self._db.read() as tx:
                 return arrivals.known(tx, self.channel, args[0])
+        if what == "originals":
+            with self._db.read() as tx:
+                return arrivals.originals(tx, self.channel, args[0], self._blobs)
         if what == "remember":
             with self._db.write() as tx:
                 settings.keep_note(tx, self.channel, f"note {args[0]}"[:200], str(args[1]), self._clock())

@@ -100,6 +100,9 @@ class MemoryLedger:
     def known(self, refs: Sequence[str]) -> set[str]:
         return {ref for ref in refs if ref in self.arrivals}
 
+    def originals(self, refs: Sequence[str]) -> dict[str, Arrival]:
+        return {ref: self.arrivals[ref] for ref in refs if ref in self.arrivals}
+
     def remember(self, key: str, value: str) -> None:
         self.notes[key] = value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,18 @@ def known(tx: Connection, channel: str, refs: Sequence[str]) -> set[str]:
     return found
 
 
+def originals(tx: Connection, channel: str, refs: Sequence[str], directory: Path) -> dict[str, Arrival]:
+    """Those of ``refs`` that are stored, as they were taken in; without content where that was erased."""
+    found = {}
+    for r in tx.execute(_ORIGINALS, {"channel": channel, "refs": list(refs)}):
+        content = bytes(r.data or b"")
+        if r.path is not None:
+            with suppress(OSError):
+                content = (directory / r.path).read_bytes()
+        found[r.ref] = Arrival(r.ref, r.received_at, content, r.medium, r.subject)
+    return found
+
+
 def take(
     tx: Connection, channel: str, arrivals: Sequence[Arrival], stored: Sequence[blobs.Stored], now: datetime
 ) -> int:
@@ -87,6 +100,11 @@ def id_of(tx: Connection, channel: str, ref: str) -> int:
 _INSERT = insert(table_of(ArrivalRow))
 _KNOWN = select(ArrivalRow.ref).where(
     ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref.in_(bindparam("refs", expanding=True))
+)
+_ORIGINALS = (
+    select(ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.medium, ArrivalRow.subject, Blob.data, Blob.path)
+    .join(Blob, Blob.sha == ArrivalRow.blob, isouter=True)
+    .where(ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref.in_(bindparam("refs", expanding=True)))
 )
 _ID_OF = select(ArrivalRow.id).where(ArrivalRow.channel == bindparam("channel"), ArrivalRow.ref == bindparam("ref"))
 _WAITING = (
