@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from kefud.store import tickets
 from kefud.store.tables import (
     ArrivalRow,
     ArrivalTicket,
+    Blob,
     DeadlineRow,
     DocumentRow,
     HistoryRow,
@@ -30,6 +32,8 @@ from kefud.store.tickets import CLOSED
 
 CHUNK = 400
 LATE_NEWS = timedelta(days=2)
+CLOCKS_DIFFER = timedelta(days=1)
+"""How far ahead of ours the clock of a telephone system may be: a call is told of after it, but for that."""
 
 
 # Cases
@@ -151,26 +155,50 @@ def open_tasks(tx: Connection, numbers: Sequence[str]) -> dict[tuple[str, str], 
 
 
 def calls(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Every call that arrived, oldest first, with what its ticket's register knows of it (S2-5.2)."""
-    found, first = [], set()
-    rows = list(tx.execute(_arrived("call", start, end)))
+    """Every call made in [start, end), oldest first, with what the telephone system told of it (S2-5.2)."""
+    said, said_at = MessageRow.arrival, MessageRow.received_at
+    within = ArrivalRow.id.in_(select(said).where(said_at >= start, said_at < end))
+    of_no_ticket = and_(ArrivalRow.id.not_in(select(said)), ArrivalRow.received_at >= start - CLOCKS_DIFFER)
+    rows = list(tx.execute(_arrived("call", or_(within, of_no_ticket))))
     data = _register_data(tx, "call_register", [r.ticket for r in rows if r.ticket])
-    texts = _message_texts(tx, [r.id for r in rows])
-    for r in rows:
-        known = data.get(r.ticket, {}) if r.ticket and r.ticket not in first else {}
+    messages = _messages(tx, [r.id for r in rows])
+    found, first = [], set()
+    for r, told in _with_calls(tx, rows):
+        known = told or (data.get(r.ticket, {}) if r.ticket and r.ticket not in first else {})
         first.add(r.ticket)
-        found.append({
-            "ref": r.ref, "at": r.received_at, "subject": r.subject, "ticket": r.number, "data": known,
-            "text": texts.get(r.id, ""), "phone": r.requester_phone or "", "name": r.requester_name or "",
-            "house": r.house or "",
-            "agreed_at": (r.fields or {}).get("agreed_reply_at"), "outcome": r.reason,
-        })  # fmt: skip
-    return found
+        text, at = messages.get(r.id, ("", r.received_at))
+        at = datetime.fromisoformat(told["started_at"]) if told else at
+        if start <= at < end:
+            found.append({
+                "ref": r.ref, "at": at, "subject": r.subject, "ticket": r.number, "data": known, "text": text,
+                "phone": "" if told else r.requester_phone or "", "name": r.requester_name or "", "house": r.house or "",
+                "agreed_at": (r.fields or {}).get("agreed_reply_at"), "outcome": r.reason,
+            })  # fmt: skip
+    return sorted(found, key=lambda call: call["at"])
+
+
+def _with_calls(tx: Connection, rows: Sequence[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Arrivals of calls, each with the call in its original; {} where that was erased."""
+    for begin in range(0, len(rows), CHUNK):
+        part = rows[begin : begin + CHUNK]
+        query = select(Blob.sha, Blob.data).where(Blob.sha.in_({r.blob for r in part}))
+        originals = {sha: data for sha, data in tx.execute(query)}
+        for r in part:
+            yield r, _call(originals.get(r.blob))
+
+
+def _call(original: bytes | None) -> dict[str, Any]:
+    try:
+        call: dict[str, Any] = json.loads(original or b"")["call"]
+        datetime.fromisoformat(call["started_at"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return call
 
 
 def box_letters(tx: Connection, start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Every paper out of a complaint box once, oldest first, with all its tickets and what the register says (S1-5.4.3)."""
-    rows = list(tx.execute(_arrived("paper", start, end)))
+    rows = list(tx.execute(_arrived("paper", and_(ArrivalRow.received_at >= start, ArrivalRow.received_at < end))))
     data = _register_data(tx, "box_register", [r.ticket for r in rows if r.ticket])
     papers: dict[int, list[Any]] = defaultdict(list)
     for r in rows:
@@ -206,17 +234,17 @@ def box_opened(tx: Connection, channel: str, start: datetime, end: datetime) -> 
     return tx.scalar(paper.limit(1)) is not None or tx.scalar(entry.limit(1)) is not None
 
 
-def _arrived(medium: str, start: datetime, end: datetime) -> Any:
+def _arrived(medium: str, which: Any) -> Any:
     columns = (
         ArrivalRow.id, ArrivalRow.channel, ArrivalRow.ref, ArrivalRow.received_at, ArrivalRow.subject, ArrivalRow.reason,
-        TicketRow.id.label("ticket"), TicketRow.number, TicketRow.requester_phone, TicketRow.requester_name, TicketRow.house,
+        ArrivalRow.blob, TicketRow.id.label("ticket"), TicketRow.number, TicketRow.requester_phone, TicketRow.requester_name, TicketRow.house,
         TicketRow.fields,
     )  # fmt: skip
     return (
         select(*columns)
         .join(ArrivalTicket, ArrivalTicket.arrival == ArrivalRow.id, isouter=True)
         .join(TicketRow, TicketRow.id == ArrivalTicket.ticket, isouter=True)
-        .where(ArrivalRow.medium == medium, ArrivalRow.received_at >= start, ArrivalRow.received_at < end)
+        .where(ArrivalRow.medium == medium, which)
         .order_by(ArrivalRow.received_at, ArrivalRow.id)
     )
 
@@ -230,11 +258,13 @@ def _register_data(tx: Connection, form: str, ids: Iterable[int]) -> dict[int, d
     return found
 
 
-def _message_texts(tx: Connection, arrivals: Sequence[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _messages(tx: Connection, arrivals: Sequence[int]) -> dict[int, tuple[str, datetime]]:
+    """What was read from arrivals: the text, and when it reached us."""
+    found: dict[int, tuple[str, datetime]] = {}
+    columns = (MessageRow.arrival, MessageRow.text, MessageRow.received_at)
     for begin in range(0, len(arrivals), CHUNK):
-        query = select(MessageRow.arrival, MessageRow.text).where(MessageRow.arrival.in_(arrivals[begin : begin + CHUNK]))
-        found.update((r.arrival, r.text) for r in tx.execute(query))
+        query = select(*columns).where(MessageRow.arrival.in_(arrivals[begin : begin + CHUNK]))
+        found.update((r.arrival, (r.text, r.received_at)) for r in tx.execute(query))
     return found
 
 
