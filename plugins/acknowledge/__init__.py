@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kefud.api import AddTask, Decision, Effect, Heard, Occasion, Opened, Reply, Rule, SetFields, Site, Ticket, hookimpl
+from kefud.api import AddTask, Decision, Effect, Heard, Occasion, Opened, Remark, Reply, Rule, SetFields, Site, Ticket, hookimpl
 
 CUSTOMERS = ("owner", "internal", "owners_committee")
 """Origins that are written to as persons; all others get the short letter between offices."""
@@ -68,6 +68,11 @@ def _acknowledge(ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
 
 def _call(ticket: Ticket) -> Iterator[Decision]:
     """Who cannot be written to is called: calls and papers need a person (SERVICE_RULES §9)."""
+    if ticket.fields.get("number_hidden") and not ticket.text.strip():
+        yield Remark("号码隐藏,无法回拨", rule="S2-5.2")
+        told = "来电号码隐藏,无法回拨:有留言的请听取录音并登记;无从联系的,写明原因后办结"
+        yield AddTask("callback", ticket.handler or "cs_clerk", told, key="callback", rule="S2-5.2", why="号码隐藏,无法回拨")
+        return
     for name, kind, text in (("callback", "callback", "未接来电,请回拨"), ("first_response", "respond", "请电话联系顾客")):
         clock = ticket.deadline(name)
         if clock and clock.open and ticket.is_open and ticket.origin != "anonymous":

@@ -74,9 +74,9 @@ class Deadlines:
         for clock in earliest(ticket, self.site, start):
             yield self._start(clock, start)
         call = occasion.message.call
-        answered = call and call.direction == "in" and call.status == "answered"
+        answered = call and call.status == "answered"
         if answered or occasion.channel == "counter":
-            why = "来电已接听,即时响应" if answered else "当面接待,即时响应"
+            why = "已与顾客通话,即时响应" if answered else "当面接待,即时响应"
             yield Effect(("first_response_met",), rule="S4-4.1.1", why=why)
             yield StopClock("first_response", start, rule="S4-4.1.1", why=why)
         if ticket.important:

@@ -30,6 +30,8 @@ def wanted(ticket: Ticket) -> Iterator[Clock]:
     if ticket.has("inspection"):
         yield Clock("rectify", "rectify.inspection", "S1-5.7.2", instant(ticket, "rectify_by"))
         return
+    if ticket.fields.get("number_hidden") and not ticket.text.strip():
+        return  # nobody can call back a hidden number, and there is nothing else to promise
     if ticket.has("callback"):
         yield Clock("callback", "callback.missed_call", "S2-5.2")
         if not ticket.text.strip():

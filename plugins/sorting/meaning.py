@@ -272,7 +272,7 @@ class _Weighing:
         strongest = max(found.scores.values(), default=0.0)
         like = self.like_kinds
         denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
-        if not like or (denied and not strongest):
+        if not like or (denied and not strongest) or not (strongest or found.bad or found.categories or self._is_placed(found)):
             return
         sure = found.category == "design" and found.categories.get("design", 0.0) >= 14
         said = 5.5 if sure else OWN + SAID * min(strongest, LOUD)
@@ -284,6 +284,10 @@ class _Weighing:
         if found.category == "general" and first != "consultation":
             found.category = self._likely_category(found)
         found.other = second if like[first] - like[second] < NEAR else ""
+
+    def _is_placed(self, found: Meaning) -> bool:
+        """Whether examples alone place it: with no word of a kind or a category, being a little like one says nothing."""
+        return found.category != "general" and found.placed.get(found.category, FLOOR) >= NEAR
 
     def _likely_category(self, found: Meaning) -> str:
         """For an opinion or a defect that nothing places: what comes nearest, if anything comes near."""
@@ -305,7 +309,8 @@ class _Weighing:
         else:
             found.placed = words
         best = min(found.placed, key=lambda name: (-found.placed[name], CATEGORY_ORDER.index(name)), default="general")
-        return best if words.get(best, 0.0) >= 2 or (like and found.placed[best] > 0) else "general"
+        near = like and found.placed[best] > (0 if words else NEAR)  # a few letters of any note resemble something
+        return best if words.get(best, 0.0) >= 2 or near else "general"
 
     def _best_kind(self, found: Meaning, plans: dict[str, float]) -> str:
         s = found.scores
@@ -343,7 +348,7 @@ class _Weighing:
             return "repair"
         if found.scores["suggestion"] >= 1.5:
             return "suggestion"
-        if found.category in WRONGS or found.bad:
+        if found.bad or (found.category in WRONGS and (found.weight or found.placed.get(found.category, 0.0) >= NEAR)):
             return "complaint"
         said = found.scores["consultation"] or self.reading.of("state.broken")  # asked, or told that nothing is broken
         told = found.category in THINGS and found.weight >= 4 and not said

@@ -61,6 +61,12 @@ _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
 _ANSWERED = re.compile(r"(?<=.{4})[,，。.;；\s](?:已经?|当场|现场)?(?:答复?|回复|处理|(?:处理)?结果|坐席|座席|客服|前台)[:：]")
 """Where an agent's note of a call goes on with what we said."""
+_OURS = re.compile(r"(?:已|再次|致电|去电|电话|客服|前台){0,3}(?:通知|告知|提醒|催[缴交收]|邀请|邀约|回访|慰问|问候|温馨提示|满意度调查)")
+_THEIRS = re.compile(
+    r"(?:业主|顾客|客户|住户|租户|对方|家属|先生|女士|[他她])(?:[又再还也均]|(?:对|就|因)[^,。;\n]{1,12})?"
+    r"(?:反映|投诉|报修|问|咨询|说|称|讲|提出|要求|请求|希望|建议|抱怨|反馈|认为)|不满|不同意|拒绝|投诉|报修|反映"
+)
+"""What an agent notes of a call we made: our own announcement, and where the owner brings something up."""
 _SENTENCE = re.compile(r"[^。!?;\n]+[。!?;]?")
 _MARKS = " ,，、"
 _DIGITS = re.compile(r"[0-9０-９]{3}")
@@ -129,13 +135,16 @@ class Sorting:
         if self._is_advertising(message, f"{subject}\n{said}", origin, contact):
             yield Ignore(rule="S1-4.3.5", why="推销广告,与本小区无关")
             return
-        matters = self._matters(message, said, origin, contact, names, place)
+        found = self._examine(_veiled(subject, names), _veiled(said, names))
+        idle = _no_matter(message, found)
+        matters = () if idle else self._matters(message, said, origin, contact, names, place)
+        if idle:
+            yield Ignore(rule="S2-5.2", why=idle)
         if message is not occasion.message:
             yield Remark(f"由内部地址 {occasion.message.sender.email} 转来", rule="S0-3.4")
             yield SetFields({"forwarded_from": message.sender.email}, rule="S0-3.4", why="答复业主本人,不答复转发人")
         if matters:
             yield Split(matters, rule="S0-4.1.4", why=f"来件含{len(matters)}件相互独立的事项")
-        found = self._examine(_veiled(subject, names), _veiled(said, names))
         yield from _Sheet(self, message, subject, said, notes, origin, found, contact, estate).decisions()
 
     def _contact(self, message: Message, whole: str, origin: facts.Origin) -> tuple[facts.Contact, str, str]:
@@ -496,7 +505,12 @@ class _Sheet:
         call, paper = self.message.call, self.message.paper
         if call and call.direction == "in":
             self.fields["incoming_number"] = call.caller
-            self.effects.append("first_response_met" if call.status == "answered" else "callback")
+            if call.status == "answered":
+                self.effects.append("first_response_met")
+            elif call.caller or self.contact.requester.phone:
+                self.effects.append("callback")
+            else:
+                self.fields["number_hidden"] = True
             if _forbidden(call.content, call.result):
                 self.effects.append("forbidden_phrase_by_agent")
         if paper:
@@ -517,7 +531,9 @@ class _Sheet:
     def summary(self) -> str:
         """What it is about, without courtesy, signature, insults and numbers of persons."""
         if _is_silent(self.message):
-            return "未接来电,待回电" if self.message.call and self.message.call.status == "missed" else "语音留言,待回电"
+            hidden = not (self.message.call and (self.message.call.caller or self.contact.requester.phone))
+            what = "未接来电" if self.message.call and self.message.call.status == "missed" else "语音留言"
+            return f"{what},{'号码隐藏,无法回拨' if hidden else '待回电'}"
         folded = fold(self.said)
         told = []
         for match in _SENTENCE.finditer(folded):
@@ -559,6 +575,21 @@ def _is_silent(message: Message, *, answered: bool = False) -> bool:
     """A missed call or a voicemail that nobody wrote down; any call without a note where ``answered`` ones count too."""
     call = message.call
     return call is not None and (answered or call.status != "answered") and not (call.content or call.result).strip()
+
+
+def _no_matter(message: Message, found: Meaning) -> str:
+    """Why a call of ours that belongs to no ticket stands in the call register alone, "" where it tells of a matter."""
+    call = message.call
+    if call is None or call.direction == "in" or found.plans:
+        return ""
+    if call.direction == "internal":
+        return "内部通话,未涉及工单,不另立事项"
+    if call.status != "answered":
+        return "去电未接通,未涉及在办工单"
+    if _is_silent(message, answered=True):
+        return "去电无事项记录,未涉及在办工单"
+    told = fold(f"{call.content}\n{call.result}").strip()
+    return "我方去电告知,未涉及在办工单" if _OURS.match(told) and not _THEIRS.search(told) else ""
 
 
 def _names(message: Message, contact: facts.Contact, site: Site) -> tuple[str, ...]:

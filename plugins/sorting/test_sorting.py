@@ -21,6 +21,7 @@ from kefud.api import (
     Decision,
     Effect,
     Heard,
+    Ignore,
     Message,
     Opened,
     Paper,
@@ -394,3 +395,32 @@ def test_what_an_agent_noted_as_our_answer_is_not_the_callers_matter(rule: Sorti
     note = f"业主问北门外修路要修到几月,什么时候恢复通车。{answer}"
     [sorted_] = [d for d in rule.judge(Ticket(), Arrived(AT, call(note))) if isinstance(d, Classify)]
     assert sorted_.kind == "consultation" and not sorted_.important
+
+
+@pytest.mark.parametrize(
+    ("direction", "status", "note", "matter"),
+    [
+        ("internal", "answered", "转工程部张工", False),
+        ("internal", "answered", "3号楼2单元电梯困人,速通知维保", True),
+        ("out", "answered", "", False),
+        ("out", "missed", "业主未接", False),
+        ("out", "answered", "通知业主交房时间", False),
+        ("out", "answered", "催缴物业费", False),
+        ("out", "answered", "回访满意度,业主表示满意", False),
+        ("out", "answered", "回访,业主对保洁不满意", True),
+        ("out", "answered", "催缴物业费,业主称家里漏水没人修,拒缴", True),
+        ("out", "answered", "家里厨房水管漏水请来修", True),
+        ("in", "answered", "转工程部张工", True),
+    ],
+)
+def test_a_call_of_ours_is_a_matter_only_where_it_tells_of_one(
+    rule: Sorting, direction: str, status: str, note: str, matter: bool
+) -> None:
+    (decisions,) = judged(rule, call(note, direction=direction, status=status))
+    assert any(isinstance(d, Ignore) for d in decisions) is not matter
+
+
+@pytest.mark.parametrize("note", ["转工程部张工", "转财务", "聊天"])
+def test_a_note_without_any_telling_word_blames_nobody(rule: Sorting, note: str) -> None:
+    (decisions,) = judged(rule, call(note))
+    assert (classed(decisions).kind, classed(decisions).category) == ("consultation", "general")
