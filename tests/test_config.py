@@ -42,8 +42,8 @@ FAULTS = {
     "no such party": ('[[party]]\nid = "x"\nkind = "friend"\n', 3, "party[0].kind", "'contractor'"),
     "no category": ('[[party]]\nid = "x"\nhandles = ["Water Leak"]\n', 3, "party[0].handles", "is no category"),
     "no end": ('[[role]]\nid = "x"\nabsences = [{ since = "2025-01-01" }]\n', 3, "role[0].absences[0].until", "is missing"),
-    "no address": ('[[party]]\nid = "x"\naddresses = ["*@x.cn", "wuye x.cn"]\n', 3, "party[0].addresses", "no mail address"),
-    "no address further on": ('[[party]]\nid = "x"\naddresses = ["a@x.cn", "b x.cn"]\n', 3, "party[0].addresses", "no pattern"),
+    "no address": ('[[party]]\nid = "x"\naddresses = ["*@example.cn", "wuye example.cn"]\n', 3, "party[0].addresses", "no mail address"),
+    "no address further on": ('[[party]]\nid = "x"\naddresses = ["a@example.cn", "b example.cn"]\n', 3, "party[0].addresses", "no pattern"),
     "no fallback": ('[[party]]\nid = "x"\nfallback = "nonsense"\n', 3, "party[0].fallback", "no mail address"),
     "no address of a role": ('[[role]]\nid = "x"\naddress = "adviser.x.cn"\n', 3, "role[0].address", "no mail address"),
     "no deputy": (

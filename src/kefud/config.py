@@ -741,7 +741,7 @@ class _Reader:
                 if address == party.address:
                     self._check_address(place, address)
                 elif address and (re.search(r"\s", address) or ("@" not in address and not _is_pattern(address))):
-                    self._fault(place, f'"{address}" is no mail address and no pattern; write a@b.cn or *@*.b.cn')
+                    self._fault(place, f'"{address}" is no mail address and no pattern; write kefu@example.cn or *@*.example.cn')
             self._check_address(("party", index, "fallback"), party.fallback)
         for index, role in enumerate(config.role):
             self._check_address(("role", index, "address"), role.address)

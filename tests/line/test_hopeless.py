@@ -82,9 +82,9 @@ def test_a_customer_whose_address_is_none_is_telephoned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "good"),
     [
-        ("wuye@property.example.com", True), ("kefu@localhost", True), ("a.b+c_d@x-y.cn", True), ("a@xn--fiqs8s", True),
-        ("wuye property.example.com", False), ("物业@property.example.com", False), ("a@b@c.cn", False), (" a@b.cn", False),
-        ("张三 <a@b.cn>", False), ("a@b..cn", False), ("a@b.cn\n", False), ("@b.cn", False), ("", False),
+        ("wuye@property.example.com", True), ("kefu@localhost", True), ("a.b+c_d@x-y.example.cn", True), ("a@xn--fiqs8s", True),
+        ("wuye property.example.com", False), ("物业@property.example.com", False), ("a@b@example.cn", False), (" a@example.cn", False),
+        ("张三 <a@example.cn>", False), ("a@example..cn", False), ("a@example.cn\n", False), ("@example.cn", False), ("", False),
     ],
 )  # fmt: skip
 def test_what_an_address_is(text: str, good: bool) -> None:

@@ -14,7 +14,7 @@ NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 
 
 def read(head: str, body: str = "text") -> Message:
-    start = "" if "From:" in head else "From: a@b.cn\n"
+    start = "" if "From:" in head else "From: a@example.cn\n"
     return read_mail(f"{start}{head}\n\n{body}".encode(), received_at=NOW)
 
 
@@ -35,19 +35,19 @@ def read(head: str, body: str = "text") -> Message:
         ("X-Auto-Response-Suppress: All", "response-suppressed"),
         ("X-Auto-Response-Suppress: DR, OOF, AutoReply", ""),
         ("Delivered-To: Autoresponder", "autoresponder"),
-        ("Delivered-To: kefu@b.cn", ""),
-        ("Return-Path: <MAILER-DAEMON@b.cn>", "daemon-sender"),
-        ("From: post_master@b.cn", "daemon-sender"),
-        ("From: service-noreply@b.cn", "daemon-sender"),
+        ("Delivered-To: kefu@example.cn", ""),
+        ("Return-Path: <MAILER-DAEMON@example.cn>", "daemon-sender"),
+        ("From: post_master@example.cn", "daemon-sender"),
+        ("From: service-noreply@example.cn", "daemon-sender"),
         ("X-Mailing-List: <x.y>", "list"),
         ("Return-Path: <>", "null-return-path"),
-        ("Return-Path: <a@b.cn>", ""),
-        ("From: MAILER-DAEMON@b.cn", "daemon-sender"),
+        ("Return-Path: <a@example.cn>", ""),
+        ("From: MAILER-DAEMON@example.cn", "daemon-sender"),
         ("From: MAILER-DAEMON (Mail Delivery System)", "daemon-sender"),
-        ("From: 系统 <no-reply@b.cn>", "daemon-sender"),
-        ("From: noreply+x@b.cn", "daemon-sender"),
-        ("From: Postmaster <postmaster@b.cn>", "daemon-sender"),
-        ("From: Noreen <noreen@b.cn>", ""),
+        ("From: 系统 <no-reply@example.cn>", "daemon-sender"),
+        ("From: noreply+x@example.cn", "daemon-sender"),
+        ("From: Postmaster <postmaster@example.cn>", "daemon-sender"),
+        ("From: Noreen <noreen@example.cn>", ""),
         ("X-Kefud-Auto: yes", ""),
     ],
 )
@@ -154,10 +154,10 @@ ID = "<kefud.t5.1.ABCD@estate.cn>"
 def report(
     action: str = "failed", status: str = "5.1.1", last: str = "text/rfc822-headers", kind: str = "delivery-status"
 ) -> Message:
-    head = f'From: MAILER-DAEMON@mx.cn\nContent-Type: multipart/report; report-type={kind}; boundary="R"'
+    head = f'From: MAILER-DAEMON@mx.example.cn\nContent-Type: multipart/report; report-type={kind}; boundary="R"'
     body = (
         "--R\n\nYour mail could not be delivered.\n--R\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.cn\n\n"
-        f"Final-Recipient: rfc822; z3@x.cn\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; 550 no such\n "
+        f"Final-Recipient: rfc822; z3@example.cn\nAction: {action}\nStatus: {status}\nDiagnostic-Code: smtp; 550 no such\n "
         f"user here\n"
         f"--R\nContent-Type: {last}\n\nFrom: cs@estate.cn\nMessage-ID: {ID}\nSubject: x\n\n--R--\n"
     )
@@ -168,21 +168,21 @@ def report(
 def test_a_report_names_recipient_status_reason_and_the_mail(last: str) -> None:
     bounce = report(last=last).bounce
     assert bounce is not None
-    assert (bounce.message_ids, bounce.recipients, bounce.status) == ((ID,), ("z3@x.cn",), "5.1.1")
+    assert (bounce.message_ids, bounce.recipients, bounce.status) == ((ID,), ("z3@example.cn",), "5.1.1")
     assert bounce.reason == "550 no such user here" and bounce.permanent
 
 
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ("ORIGINAL-RECIPIENT: rfc822;unknown\nFINAL-RECIPIENT:LOCAL;<z3@x.cn>", ("z3@x.cn",)),
-        ("Original-Recipient: rfc822;z3@x.cn\nFinal-Recipient: x400; /G=z/O=x/", ("z3@x.cn",)),
-        ("Final-Recipient: x400; /G=z/O=x/", ("z4@x.cn",)),
+        ("ORIGINAL-RECIPIENT: rfc822;unknown\nFINAL-RECIPIENT:LOCAL;<z3@example.cn>", ("z3@example.cn",)),
+        ("Original-Recipient: rfc822;z3@example.cn\nFinal-Recipient: x400; /G=z/O=x/", ("z3@example.cn",)),
+        ("Final-Recipient: x400; /G=z/O=x/", ("z4@example.cn",)),
     ],
 )
 def test_a_recipient_is_named_somewhere(fields: str, found: tuple[str, ...]) -> None:
-    head = "From: postmaster@mx.cn\nContent-Type: multipart/report; boundary=R"
-    body = f"--R\n\nNot delivered: z4@x.cn\n--R\nContent-Type: message/delivery-status\n\n{fields}\nAction: failed\n--R--\n"
+    head = "From: postmaster@mx.example.cn\nContent-Type: multipart/report; boundary=R"
+    body = f"--R\n\nNot delivered: z4@example.cn\n--R\nContent-Type: message/delivery-status\n\n{fields}\nAction: failed\n--R--\n"
     bounce = read(head, body).bounce
     assert bounce is not None and bounce.recipients == found
 
@@ -221,50 +221,50 @@ def test_a_read_receipt_is_no_bounce(kind: str, reason: str) -> None:
 FREE = {
     "qq": (
         "From: PostMaster@qq.com\nSubject: 系统退信\nContent-Type: text/html; charset=utf-8",
-        "<p>很抱歉，您发送的邮件被退回。</p><p>收件人：z3@x.cn</p><p>退信原因：550 5.1.1 收件人不存在 Mailbox not found</p>"
+        "<p>很抱歉，您发送的邮件被退回。</p><p>收件人：z3@example.cn</p><p>退信原因：550 5.1.1 收件人不存在 Mailbox not found</p>"
         f"<p>Message-ID: {ID.replace('<', '&lt;').replace('>', '&gt;')}</p>",
     ),
     "163": (
         "From: Postmaster@163.com\nSubject: 系统退信/Systems bounce",
-        f"抱歉，您的邮件被退回来了\n收件人邮件地址：z3@x.cn\n退信原因：SMTP error, RCPT TO: 550 5.1.1 User not found\n"
+        f"抱歉，您的邮件被退回来了\n收件人邮件地址：z3@example.cn\n退信原因：SMTP error, RCPT TO: 550 5.1.1 User not found\n"
         f"Message-ID: {ID}",
     ),
     "exchange": (
-        "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@x.cn>\nSubject: 未送达: 派单",
-        f"未能向这些收件人传递邮件:\nz3@x.cn\n#550 5.1.1 RESOLVER.ADR.RecipNotFound ##\nMessage-ID: {ID}",
+        "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.cn>\nSubject: 未送达: 派单",
+        f"未能向这些收件人传递邮件:\nz3@example.cn\n#550 5.1.1 RESOLVER.ADR.RecipNotFound ##\nMessage-ID: {ID}",
     ),
     "postfix": (
-        "From: MAILER-DAEMON@mx.cn (Mail Delivery System)\nReturn-Path: <>\nSubject: Undelivered Mail Returned to Sender",
-        f"This is the mail system at host mx.cn.\n\n<z3@x.cn>: host mx.x.cn[1.2.3.4] said: 550 5.1.1 unknown user\n\n"
+        "From: MAILER-DAEMON@mx.example.cn (Mail Delivery System)\nReturn-Path: <>\nSubject: Undelivered Mail Returned to Sender",
+        f"This is the mail system at host mx.cn.\n\n<z3@example.cn>: host mx.x.cn[1.2.3.4] said: 550 5.1.1 unknown user\n\n"
         f"Message-Id: {ID}",
     ),
     "gmail": (
-        "From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>\nX-Failed-Recipients: z3@x.cn\n"
+        "From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>\nX-Failed-Recipients: z3@example.cn\n"
         "Subject: Delivery Status Notification (Failure)",
         f"** 未找到地址 **\n550 5.1.1 no such account\nMessage-ID: {ID}",
     ),
     "exim": (
-        "From: Mail Delivery System <Mailer-Daemon@mx.cn>\nX-Failed-Recipients: z3@x.cn\nSubject: Mail delivery failed",
-        f"  z3@x.cn\n    550 5.1.1 no such user\n\n------ copy ------\n\nFrom: cs@estate.cn\nMessage-Id: {ID}\n",
+        "From: Mail Delivery System <Mailer-Daemon@mx.example.cn>\nX-Failed-Recipients: z3@example.cn\nSubject: Mail delivery failed",
+        f"  z3@example.cn\n    550 5.1.1 no such user\n\n------ copy ------\n\nFrom: cs@estate.cn\nMessage-Id: {ID}\n",
     ),
     "qmail": (
-        "From: MAILER-DAEMON@mx.cn\nSubject: failure notice",
-        f"Hi. This is the qmail-send program at mx.cn.\n\n<z3@x.cn>:\nno mailbox here by that name. (#5.1.1)\n\n"
+        "From: MAILER-DAEMON@mx.example.cn\nSubject: failure notice",
+        f"Hi. This is the qmail-send program at mx.cn.\n\n<z3@example.cn>:\nno mailbox here by that name. (#5.1.1)\n\n"
         f"Message-ID: {ID}\n",
     ),
     "sendmail": (
-        "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.cn>\nSubject: Returned mail: see transcript for details",
-        f"   ----- The following addresses had permanent fatal errors -----\n<z3@x.cn>\n    (reason: 550 5.1.1 User "
+        "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.example.cn>\nSubject: Returned mail: see transcript for details",
+        f"   ----- The following addresses had permanent fatal errors -----\n<z3@example.cn>\n    (reason: 550 5.1.1 User "
         f"unknown)\nMessage-ID: {ID}",
     ),
     "yahoo": (
         "From: MAILER-DAEMON@yahoo.com\nSubject: Failure Notice",
-        f"Sorry, we were unable to deliver your message to the following address.\n\n<z3@x.cn>:\n554: 5.1.1 no user\n"
+        f"Sorry, we were unable to deliver your message to the following address.\n\n<z3@example.cn>:\n554: 5.1.1 no user\n"
         f"Message-ID: {ID}",
     ),
     "aliyun": (
         "From: MAILER-DAEMON@aliyun.com\nSubject: 退信通知",
-        f"您的邮件无法投递到 z3@x.cn\n原因: 550 5.1.1 user not exist\nMessage-ID: {ID}",
+        f"您的邮件无法投递到 z3@example.cn\n原因: 550 5.1.1 user not exist\nMessage-ID: {ID}",
     ),
 }
 
@@ -273,13 +273,13 @@ FREE = {
 def test_free_forms_of_the_services(service: str) -> None:
     seen = read(*FREE[service])
     assert seen.bounce is not None and seen.automatic
-    assert (seen.bounce.message_ids, seen.bounce.recipients, seen.bounce.status) == ((ID,), ("z3@x.cn",), "5.1.1")
+    assert (seen.bounce.message_ids, seen.bounce.recipients, seen.bounce.status) == ((ID,), ("z3@example.cn",), "5.1.1")
     assert seen.bounce.permanent and seen.bounce.reason
 
 
 def test_a_delay_in_free_form_is_not_permanent() -> None:
-    body = "This is a warning message only.\nYour mail to z3@x.cn has not yet been delivered and will be retried."
-    bounce = read("From: MAILER-DAEMON@x.cn\nSubject: Warning: message delayed 24 hours", body).bounce
+    body = "This is a warning message only.\nYour mail to z3@example.cn has not yet been delivered and will be retried."
+    bounce = read("From: MAILER-DAEMON@example.cn\nSubject: Warning: message delayed 24 hours", body).bounce
     assert bounce is not None and not bounce.permanent
 
 
@@ -289,7 +289,7 @@ def test_a_person_who_forwards_a_bounce_is_no_bounce(service: str) -> None:
     subject = head.partition("Subject: ")[2].partition("\n")[0]
     kind = head.partition("Content-Type: ")[2]
     extra = f"\nContent-Type: {kind}" if kind else ""
-    seen = read(f"From: 张三 <z3@x.cn>\nSubject: 转发: {subject}{extra}", f"怎么回事？\n{body}")
+    seen = read(f"From: 张三 <z3@example.cn>\nSubject: 转发: {subject}{extra}", f"怎么回事？\n{body}")
     assert (seen.bounce, seen.automatic) == (None, "")
 
 
@@ -413,24 +413,24 @@ def test_a_person_who_encloses_the_bounce_he_got_is_no_bounce() -> None:
     "subject", ["Successful delivery", "Delivered: x", "已送达: 派单", "投递成功通知", "Return receipt", "Message status - opened"]
 )
 def test_a_notice_of_success_in_free_form_is_no_bounce(subject: str) -> None:
-    seen = read(f"From: MAILER-DAEMON@x.cn\nSubject: {subject}", f"z3@x.cn\nMessage-ID: {ID}")
+    seen = read(f"From: MAILER-DAEMON@example.cn\nSubject: {subject}", f"z3@example.cn\nMessage-ID: {ID}")
     assert (seen.bounce, seen.automatic) == (None, "daemon-sender")
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        "From: postmaster@x.cn\nSubject: Delivery Status Notification",
-        "From: MAILER-DAEMON@x.cn\nSubject: Mail delivery report",
+        "From: postmaster@example.cn\nSubject: Delivery Status Notification",
+        "From: MAILER-DAEMON@example.cn\nSubject: Mail delivery report",
     ],
 )
 def test_a_report_that_it_arrived_is_no_bounce(head: str) -> None:
     assert read(head, f"Your message was successfully delivered to <{LOST}>.\nMessage-ID: {ID}").bounce is None
-    assert read(head, f"Your message was delivered to a@x.cn but could not be delivered to <{LOST}>.").bounce is not None
+    assert read(head, f"Your message was delivered to a@example.cn but could not be delivered to <{LOST}>.").bounce is not None
 
 
 def test_a_mail_folders_own_record_is_no_bounce() -> None:
-    head = "From: Mail System Internal Data <MAILER-DAEMON@x.cn>\nSubject: DON'T DELETE THIS MESSAGE\nX-IMAP: 1 2"
+    head = "From: Mail System Internal Data <MAILER-DAEMON@example.cn>\nSubject: DON'T DELETE THIS MESSAGE\nX-IMAP: 1 2"
     assert read(head, "This text is part of the internal format of your mail folder.").bounce is None
 
 
