@@ -100,6 +100,7 @@ def _meets(ticket: Ticket) -> str:
     timed = ticket.kind in WITHOUT_TIME or any(d.open and d.name in TIMED for d in ticket.deadlines)
     return "first_response" if ticket.handler and timed else ""
 
+
 SETTINGS = ()
 """Keys of [plugin.acknowledge]."""
 

@@ -97,6 +97,7 @@ def _settled(ticket: Ticket, answer: str, why: str) -> Iterator[Decision]:
     yield Move("answered", rule="S0-4.2.1", why=why)
     yield Move("closed", rule="S0-1.0", why="咨询已答复")
 
+
 SETTINGS = ("threshold", "rest")
 """Keys of [plugin.answers]."""
 

@@ -99,9 +99,8 @@ class Approvals:
         """What was made of the mail, to whoever wrote it."""
         message = occasion.message
         to = message.sender.email or occasion.author.id
-        key = message.message_id or message.digest or message.received_at.isoformat()
         data = {"at": local(message.received_at, self.site.calendar.zone), **told}
-        return Write(to, "commands/transcript", data, key=f"transcript:{key}", rule="S0-4.2.3", why="批示已登记")
+        return Write(to, "commands/transcript", data, key=f"transcript:{message.mark}", rule="S0-4.2.3", why="批示已登记")
 
     def _approving_role(self, ticket: Ticket, occasion: Heard) -> str:
         author = occasion.author
@@ -191,6 +190,7 @@ def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
 
 def _task(ticket: Ticket, kind: str, text: str, key: str) -> AddTask:
     return AddTask(kind, ticket.handler or "cs_clerk", text, key=key, rule="S0-4.2.3")
+
 
 SETTINGS = ()
 """Keys of [plugin.approvals]."""

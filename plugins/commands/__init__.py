@@ -98,7 +98,7 @@ class Commands:
         yield Remark(note, rule="S1-4.3.3")
         if occasion.author.role == "party" and self._place(ticket, party) == "lead":
             told = {"text": f"{note}\n未改变工单状态,请判断办理情况。"}
-            yield Write("handler", "reports/alert", told, key=f"letter:{_mark(occasion)}", rule="S1-5.1")
+            yield Write("handler", "reports/alert", told, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
 
     def _said_by_party(
         self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer
@@ -121,7 +121,7 @@ class Commands:
                 yield from self.departments.carry_out(ticket, party, whole, at, answer)
         elif not is_empty(text):
             note = f"{self.departments.name(party)}来信:{text[:2000]}"
-            yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{_mark(occasion)}", rule="S1-5.1")
+            yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
 
     def _said_by_staff(self, ticket: Ticket, occasion: Heard, said: list[Said], answer: Answer) -> Iterator[Decision]:
         by, at = occasion.author.id, occasion.message.received_at
@@ -157,7 +157,7 @@ class Commands:
         data = {"at": local(occasion.message.received_at, zone), "steps": answer.steps, "refused": answer.refused}
         quiet = all(step["text"] in ("", "已记录") for step in answer.steps)
         if answer.steps and (answer.refused or not quiet):
-            yield Write(to, "commands/transcript", data, key=f"transcript:{_mark(occasion)}", rule="S1-5.1")
+            yield Write(to, "commands/transcript", data, key=f"transcript:{occasion.message.mark}", rule="S1-5.1")
         elif not answer.steps and not is_empty(text):
             unclear = {**data, "ignored": True, "refused": ["未识别到指令,来信已记入备注;如需登记处理结果,请在首行写明指令"]}
             day = self.site.calendar.local(occasion.message.received_at).date()
@@ -190,8 +190,8 @@ def _to_be_confirmed(occasion: Heard) -> Iterator[Decision]:
     """The mail bears the house's name or telephone, which neighbours know too: it decides nothing, a person calls back."""
     text = spoken(occasion.message.text)[:500]
     told = f"来信自称本件业主,身份未经证实,未改变工单状态。请按登记电话回电核实后办理:{text}"
-    yield AddTask("confirm", "cs_supervisor", told, key=f"confirm:{_mark(occasion)}", rule="S3-4.3.1")
-    yield Write("cs_supervisor", "reports/alert", {"text": told}, key=f"confirm:{_mark(occasion)}", rule="S3-4.3.1")
+    yield AddTask("confirm", "cs_supervisor", told, key=f"confirm:{occasion.message.mark}", rule="S3-4.3.1")
+    yield Write("cs_supervisor", "reports/alert", {"text": told}, key=f"confirm:{occasion.message.mark}", rule="S3-4.3.1")
 
 
 def _noted_call(occasion: Heard) -> Iterator[Decision]:
@@ -200,10 +200,6 @@ def _noted_call(occasion: Heard) -> Iterator[Decision]:
     if call and call.direction == "in" and noted:
         yield Remark(f"来电:{noted}", rule="S2-5.2")
 
-
-def _mark(occasion: Heard) -> str:
-    message = occasion.message
-    return message.message_id or message.digest or message.received_at.isoformat()
 
 SETTINGS = ()
 """Keys of [plugin.commands]."""

@@ -78,7 +78,7 @@ class Customers:
 
     def _ask_back(self, kind: str, ticket: Ticket, occasion: Heard, text: str, rule: str) -> Iterator[Decision]:
         """What may be read in two ways is asked of the customer by a person."""
-        yield AddTask(kind, ticket.handler or "cs_specialist", text, key=f"{kind}:{_mark(occasion)}", rule=rule)
+        yield AddTask(kind, ticket.handler or "cs_specialist", text, key=f"{kind}:{occasion.message.mark}", rule=rule)
 
     def _withdrawn(self, ticket: Ticket, text: str, proven: bool) -> Iterator[Decision]:
         safety = ticket.urgency == "emergency" or ticket.category == "safety"
@@ -109,7 +109,7 @@ class Customers:
             back = str(ticket.fields.get("need_info_from") or "triaged")
             yield SetFields({"info_received": text, "missing": []}, rule="S0-4.2.1", why="顾客已补充资料")
             yield Move(back if back in ("triaged", "in_progress") else "triaged", "customer", rule="S0-4.2.1", why="资料已补充")
-        mark = _mark(occasion)
+        mark = occasion.message.mark
         yield self._to_handler(f"顾客补充情况或提出新要求:{text}", f"more:{mark}")
         told = occasion.author.believed and ticket.document("notice")
         if customer_says(text, "more") and told and ticket.department not in (None, "cs_center"):
@@ -158,11 +158,6 @@ class Customers:
 
     def _to_handler(self, text: str, key: str) -> Write:
         return Write("handler", "reports/alert", {"text": text}, key=key, rule="S1-4.3.6")
-
-
-def _mark(occasion: Heard) -> str:
-    message = occasion.message
-    return message.message_id or message.digest or message.received_at.isoformat()
 
 
 def _answers_the_last_request(ticket: Ticket, occasion: Heard) -> bool:

@@ -123,7 +123,7 @@ def _can_be_rewritten(letter: LetterRef) -> bool:
 
 
 def _to_handler(ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
-    key = f"held:{occasion.message.message_id or occasion.message.digest or occasion.at.isoformat()}"
+    key = f"held:{occasion.message.mark}"
     yield AddTask("rewrite", ticket.handler or "cs_clerk", text, key=key, rule="S0-4.3.2")
     yield Write("handler", "reports/task", {"text": text}, key=key, rule="S0-4.3.2")
 

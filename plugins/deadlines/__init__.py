@@ -285,6 +285,7 @@ def _same(ticket: Ticket, clock: Clock, site: Site) -> bool:
         return False
     return not have.open or have.agreed or have.term == str(site.term(clock.key))
 
+
 SETTINGS = ()
 """Keys of [plugin.deadlines]."""
 

@@ -282,6 +282,7 @@ def _key(what: str, deadline: Deadline, step: str, to: str) -> str:
 def _open_task(ticket: Ticket, kind: str) -> bool:
     return any(task.kind == kind and task.done_at is None for task in ticket.tasks)
 
+
 SETTINGS = ()
 """Keys of [plugin.escalation]."""
 

@@ -232,6 +232,7 @@ def _noted(ticket: Ticket) -> SetFields:
     rounds = [*(ticket.fields.get("noticed_rounds") or ()), ticket.round]
     return SetFields({"noticed_rounds": rounds}, rule="S1-4.3.6", why="本轮已开具联系单")
 
+
 SETTINGS = ("joint_lead", "opinion_term")
 """Keys of [plugin.notices]."""
 

@@ -91,6 +91,7 @@ def _accepted(message: Message, name: str) -> Iterator[Decision]:
     yield Effect(("papers_complete",), rule="S3-2.2.2", why=f"{name}资料齐全")
     yield Draw("doc_in_register", {"title": name, "received_at": at, "attachments": len(message.attachments)}, rule="S3-2.2.2")
 
+
 SETTINGS = ("business",)
 """Keys of [plugin.papers]."""
 

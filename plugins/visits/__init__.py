@@ -99,8 +99,7 @@ class Visits:
             yield Remark(f"顾客来信:{text[:2000]}", rule="S1-4.3.3")
             why = "来信身份未经证实,请联系核实" if said else "请判断是否重新处理"
             told = {"text": f"顾客就已答复的工单来信({why}):{text[:2000]}"}
-            mark = occasion.message.message_id or occasion.message.digest or at.isoformat()
-            yield Write("handler", "reports/alert", told, key=f"after:{mark}", rule="S1-9.3")
+            yield Write("handler", "reports/alert", told, key=f"after:{occasion.message.mark}", rule="S1-9.3")
 
     def _called(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         call, at = occasion.message.call, occasion.message.received_at
@@ -270,6 +269,7 @@ def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str) -> Itera
 def _runs(ticket: Ticket, name: str) -> bool:
     deadline = ticket.deadline(name)
     return deadline is not None and deadline.open
+
 
 SETTINGS = ("attempts",)
 """Keys of [plugin.visits]."""

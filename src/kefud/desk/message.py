@@ -128,3 +128,8 @@ class Message:
     digest: str = ""
     remarks: tuple[str, ...] = field(default=())
     """What the reader had to mend or cut, for the ticket's history ("charset gb2312 read as gb18030", "header cut")."""
+
+    @property
+    def mark(self) -> str:
+        """What tells it from other messages, for the keys of letters and tasks."""
+        return self.message_id or self.digest or self.received_at.isoformat()
