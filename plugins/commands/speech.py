@@ -176,7 +176,9 @@ def withdrawal(mail: str, name: str = "") -> bool | None:
     clauses = [c for c in clauses if c]
     said = [next((kind for kind in _OF_WITHDRAWAL if _WITHDRAWAL[kind].fullmatch(c)), "") for c in clauses[:_LOOKED_AT]]
     if all(said) and sum(map(len, clauses)) <= _SHORT:
-        return "takes_back" in said or {"stays_away", "settled"} <= {*said} or ("stays_away" in said and None)
+        if "takes_back" in said or {"stays_away", "settled"} <= {*said}:
+            return True
+        return None if "stays_away" in said else False
     return None if _sounds_like_withdrawal(text, clauses) else False
 
 

@@ -278,7 +278,7 @@ class Correspondence:
         recipient = _Recipient(party.id, party.name, party.address, "masked")
         masked = replace(document, data=_plain(self._notice(ticket, replace(notice, mask=True), document.number, now)))
         told = {"notice": self._plain_notice(masked)}
-        return self._post(ledger, ticket, recipient, notice.template, told, now, hold=hold, audience="party", mask=True)
+        return self._post(ledger, ticket, recipient, "notices/copy", told, now, hold=hold, audience="party", mask=True)
 
     def _plain_notice(self, document: Document) -> Plain:
         said = {key: value for key, value in document.data.items() if key != "site"}

@@ -158,6 +158,7 @@ def test_a_copy_of_a_notice_shows_no_customer_to_who_may_not_see_one(tmp_path: P
         lead, copy = notices["wuye@property.example.com",], notices["sales@estate.example.com",]
         assert "13800000201" in lead["text"] and lead["documents"]
         assert "13800000201" not in copy["text"] and "何样板" not in copy["text"] and not copy["documents"]
+        assert copy["text"].startswith("销售部：") and "知悉" in copy["text"] and "PDF" not in copy["text"]
 
 
 def test_the_letter_of_a_second_round_promises_no_time_of_the_first(office: Station) -> None:
