@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from kefud.api import Arrival, KefudError, Ledger, Message, Site, SourceFailed, header_only, read_mail
+from kefud.api import INCOMING, Arrival, KefudError, Large, Ledger, Message, Site, SourceFailed, header_only, read_mail
 
 from .session import Box, Refused, Session, Waiting
 from .settings import Settings
@@ -42,10 +43,12 @@ class Mailbox:
 
     medium = "mail"
     fetches_ahead = True
+    reads_large = True
 
     def __init__(self, id: str, settings: Settings, site: Site, tokens: Tokens | None = None) -> None:
         self.id = id
         self.settings = settings
+        self._incoming = Path(site.spool) / INCOMING if site.spool else None
         self._tokens = tokens or (Tokens(settings) if settings.auth == "xoauth2" else None)
         self._session: Session | None = None
         self._connected_at = float("-inf")
@@ -90,7 +93,7 @@ class Mailbox:
                 if validity == str(box.validity):
                     self._file(box, uids)
 
-    def read(self, content: bytes, arrival: Arrival, site: Site) -> Message:
+    def read(self, content: bytes | Large, arrival: Arrival, site: Site) -> Message:
         return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts, own=site.own)
 
     def wait(self, seconds: float) -> bool:
@@ -212,7 +215,7 @@ class Mailbox:
         if arrivals:
             yield arrivals
 
-    def _bodies(self, box: Box, batch: list[Waiting], now: datetime) -> dict[int, bytes]:
+    def _bodies(self, box: Box, batch: list[Waiting], now: datetime) -> dict[int, bytes | Large]:
         session, first = self._at(box), batch[0]
         if len(batch) > 1:
             return session.bodies([mail.uid for mail in batch], sum(mail.size for mail in batch))
@@ -236,7 +239,7 @@ class Mailbox:
         why = f"（邮件服务器多次未能交出本邮件的正文，请到邮箱中查看原件，编号 {box.ref(mail.uid)}。）"
         return header_only(header or "Subject: （无法取回的邮件）".encode(), why, size=mail.size)
 
-    def _arrival(self, box: Box, mail: Waiting, content: bytes, now: datetime) -> Arrival:
+    def _arrival(self, box: Box, mail: Waiting, content: bytes | Large, now: datetime) -> Arrival:
         stored = mail.stored_at
         return Arrival(box.ref(mail.uid), stored if stored and stored <= now else now, content, self.medium)
 
@@ -295,8 +298,8 @@ class Mailbox:
     def _logged_in(self) -> Session:
         try:
             if self._tokens is None:
-                return Session(self.settings, self.settings.password.reveal())
-            return Session(self.settings, "", self._tokens)
+                return Session(self.settings, self.settings.password.reveal(), incoming=self._incoming)
+            return Session(self.settings, "", self._tokens, self._incoming)
         except SourceFailed as failure:
             if failure.page and self._tokens is not None:
                 self._tokens.forget()

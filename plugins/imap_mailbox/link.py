@@ -10,11 +10,12 @@ from __future__ import annotations
 import imaplib
 import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from imapclient import IMAPClient
 
-from kefud.api import Wire
+from kefud.api import LARGE, Large, Spilled, Wire
 
 SLOWEST = 16 * 1024
 """Bytes a second below which a server counts as hanging (R10)."""
@@ -34,8 +35,9 @@ class Unsafe(ConnectionError):
 class Link(imaplib.IMAP4):
     """imaplib over a Wire that is already connected."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, incoming: Path | None = None) -> None:
         self.wire = wire
+        self.incoming = incoming
         self.news = False
         self._bytes = SLACK
         self._lines = MOST_LINES
@@ -51,9 +53,14 @@ class Link(imaplib.IMAP4):
     def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
         self.host, self.port = host, port
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes | Large:
+        """A literal. imapclient looks at its length and hands it on; a large one may as well be a file."""
         self._spend(size)
-        return self.wire.read(size)
+        if self.incoming is None or size < LARGE:
+            return self.wire.read(size)
+        with Spilled(self.incoming) as file:
+            self.wire.pour(size, file.write)
+        return file
 
     def readline(self) -> bytes:
         self._lines -= 1
@@ -86,8 +93,9 @@ class Link(imaplib.IMAP4):
 class Client(IMAPClient):  # type: ignore[misc]
     """IMAPClient on a Link. The greeting has been read when this returns; nothing secret has been sent."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, incoming: Path | None = None) -> None:
         self._wire = wire
+        self._incoming = incoming
         super().__init__(wire.host, wire.port, ssl=False)
         self.link.debug = 0
 
@@ -97,7 +105,7 @@ class Client(IMAPClient):  # type: ignore[misc]
         return link
 
     def _create_IMAP4(self) -> Link:
-        return Link(self._wire)
+        return Link(self._wire, self._incoming)
 
     def _set_read_timeout(self) -> None:
         """The wire has its own."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from kefud.api import SourceFailed, Wire, tls_context
+from kefud.api import Large, SourceFailed, Wire, tls_context
 
 from .link import Client, Unsafe
 from .settings import Settings
@@ -59,8 +60,11 @@ class Waiting:
 class Session:
     """Constructing one connects and logs in; raises SourceFailed."""
 
-    def __init__(self, settings: Settings, password: str, token: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, password: str, token: Callable[[], str] | None = None, incoming: Path | None = None
+    ) -> None:
         self.settings = settings
+        self._incoming = incoming
         self._secrets = _spellings(password, f"\0{settings.username}\0{password}")
         self.box: Box | None = None
         self.alive = True
@@ -114,12 +118,12 @@ class Session:
         found = {int(m[1]): line for line in lines or () if isinstance(line, bytes) and (m := _UID.search(line))}
         return [Waiting(uid, _size(found[uid]), _instant(found[uid])) for uid in uids if uid in found]
 
-    def bodies(self, uids: Sequence[int], size: int, most: int = 0) -> dict[int, bytes]:
+    def bodies(self, uids: Sequence[int], size: int, most: int = 0) -> dict[int, bytes | Large]:
         """The mails themselves, untouched and unmarked; a mail that vanished is not in the answer."""
         with self._speaking("fetching", size=size, lines=2 * len(uids), most=most):
             answers = self.client.fetch(list(uids), ["BODY.PEEK[]"])
         found = {uid: answer.get(b"BODY[]") for uid, answer in answers.items()}
-        return {uid: content for uid, content in found.items() if isinstance(content, bytes)}
+        return {uid: content for uid, content in found.items() if isinstance(content, bytes | Large)}
 
     def header(self, uid: int) -> bytes:
         """The first 128 KiB of a mail's header, b"" if there is none to be had."""
@@ -160,7 +164,7 @@ class Session:
             wire.secure(tls_context(settings.ca_file))
         elif settings.tls == "none":
             wire.must_be_local()
-        client = Client(wire)
+        client = Client(wire, self._incoming)
         if settings.tls == "starttls":
             client.link.begin(settings.deadline)
             client.encrypt(tls_context(settings.ca_file))

@@ -18,7 +18,7 @@ from servers.dovecot import Dovecot, dovecot
 from servers.dovecot import Mailbox as Account
 from servers.scripted_imap import DEFAULT, Command, Script, ScriptedImap, Talk
 
-from kefud.api import ChannelConfig, SourceFailed
+from kefud.api import INCOMING, LARGE, ChannelConfig, Large, SourceFailed
 from kefud.testing import NOON, ManualClock, MemoryLedger, channel_contract, mail, registered, site, take_in
 
 from . import channel as channel_module
@@ -378,6 +378,33 @@ def _announces(size: int) -> Script:
         return talk.drip(b"x" * 100, 0.05)
 
     return fetch
+
+
+def test_a_large_mail_goes_to_a_file_as_it_comes(account: Account, at: Callable[..., Mailbox], tmp_path: Path) -> None:
+    small, large = mail("小件"), mail("照片" * 900_000)
+    for content in (small, large, small):
+        account.put(content)
+    channel, ledger = at(account), MemoryLedger()
+    first, second, third = take_in(channel, ledger)
+    assert (first.content, third.content) == (small, small)
+    assert isinstance(second.content, Large) and second.content[:] == large and len(large) > LARGE
+    assert second.content.path.parent == tmp_path / "spool" / INCOMING
+    assert channel.read(second.content, second, site(tmp_path)) == channel.read(large, second, site(tmp_path))
+    del second
+    ledger.arrivals.clear()
+    assert list((tmp_path / "spool" / INCOMING).iterdir()) == [], "nobody took it"
+
+
+def test_a_large_mail_that_breaks_off_leaves_nothing(make: Callable[..., Mailbox], tmp_path: Path) -> None:
+    def half(talk: Talk, command: Command) -> object:
+        if b"BODY.PEEK[]" not in b"".join(command.words):
+            return DEFAULT
+        talk.send(b"* 1 FETCH (UID 1 BODY[] {3000000}\r\n" + b"x" * 1_700_000)
+        raise ConnectionError
+
+    with ScriptedImap(numbered(1), FETCH=half) as server:
+        assert "after 1700000 of 3000000 bytes" in look(make(server.port), MemoryLedger())
+    assert list((tmp_path / "spool" / INCOMING).iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [2_000_000_000, 10**30])

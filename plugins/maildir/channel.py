@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from kefud.api import Arrival, Ledger, Message, Site, SourceFailed, header_only, read_mail
+from kefud.api import Arrival, Large, Ledger, Message, Site, SourceFailed, header_only, read_mail
 
 from .folder import Entry, Folder, NotPlain
 from .settings import Settings
@@ -21,6 +21,7 @@ class Maildir:
     """A Channel. Constructing one does no I/O."""
 
     medium = "mail"
+    reads_large = True
 
     def __init__(self, id: str, settings: Settings) -> None:
         self.id = id
@@ -70,7 +71,7 @@ class Maildir:
         except OSError as error:
             raise SourceFailed(f"{self.settings.path}: {error.strerror or error}", page=True) from None
 
-    def read(self, content: bytes, arrival: Arrival, site: Site) -> Message:
+    def read(self, content: bytes | Large, arrival: Arrival, site: Site) -> Message:
         return read_mail(content, received_at=arrival.received_at, own_hosts=site.own_hosts, own=site.own)
 
     def wait(self, seconds: float) -> bool:

@@ -7,8 +7,12 @@ import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from sys import intern
 
 from kefud.api import find_houses, fold
+
+KEPT = 1024
+"""The same open tickets, at most sixty of a category, are compared with one message after another: what was worked out is kept."""
 
 _NOISE = re.compile(
     r"您好|你好|客服中心?|物业公司?|小区|业主|请问|请|谢谢|感谢|尽快|麻烦|反映|投诉|报修|希望|建议|我们?|你们|昨天|今天|前天|上次|再次|已经|一直|"
@@ -29,12 +33,11 @@ _NAMES, _THING = _names("whole", "place")
 _ROOMS, _ROOM = _names("room")
 
 
-# The same open tickets are compared with one message after another: what was worked out for them is kept.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def pairs(text: str) -> frozenset[str]:
     """The character pairs of what a text is about."""
     words = _NOISE.sub(" ", fold(text)).split()
-    return frozenset(word[i : i + 2] for word in words for i in range(max(len(word) - 1, 1)))
+    return frozenset(intern(word[i : i + 2]) for word in words for i in range(max(len(word) - 1, 1)))
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:
@@ -47,7 +50,7 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return (dice + overlap) / 2 if min(len(one), len(other)) >= 3 else dice
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def things(text: str) -> frozenset[str]:
     """The things a text tells of, by name: what differently worded texts about one trouble have in common."""
     return frozenset(_NAMES[found] for found in _THING.findall(fold(text)))
@@ -64,7 +67,7 @@ def of_the_estate(names: Iterable[str]) -> bool:
     return any(name in _WHOLE for name in names)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT)
 def places(text: str) -> frozenset[str]:
     """Buildings, units and houses named in a text."""
     return frozenset(mention.id for mention in find_houses(text))

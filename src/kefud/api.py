@@ -91,6 +91,7 @@ from kefud.desk.triage import Rule
 from kefud.desk.view import as_instant, local, without_personal
 from kefud.dropfolder import DropFolder, Entry, Refused, Settling, Watch, natural, shown
 from kefud.errors import DeliveryFailed, KefudError, SourceFailed, Unreadable
+from kefud.large import INCOMING, LARGE, Large, Spilled
 from kefud.mime import read_mail
 from kefud.mime.forward import forwarded
 from kefud.mime.header_only import header_only
@@ -121,7 +122,10 @@ class Channel(Protocol):
         ...
 
     def read(self, content: bytes, arrival: Arrival, site: Site) -> Message:
-        """The message in the raw bytes. Pure. Raise Unreadable with a reason for a person where there is none."""
+        """The message in the raw bytes. Pure. Raise Unreadable with a reason for a person where there is none.
+
+        A channel whose ``reads_large`` is true is given a `Large` in place of bytes for an original of 1 MiB and more.
+        """
         ...
 
     def wait(self, seconds: float) -> bool:
@@ -224,6 +228,7 @@ __all__ = [
     "Delivered", "DeliveryFailed",
     "Discard", "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
     "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hookimpl",
+    "INCOMING", "LARGE", "Large", "Spilled",
     "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "LetterRef", "local", "Lock", "loopback",
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
     "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "Observer", "Occasion", "Opened",

@@ -29,9 +29,10 @@ from kefud.desk.triage import Outcome, Rule, deliberate
 from kefud.errors import DeliveryFailed, KefudError, Unreadable
 from kefud.failpoints import reached
 from kefud.journal import Journal, Pen
+from kefud.large import INCOMING, LARGE, Large, Spilled
 from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of, load
 from kefud.mime import authenticated, is_sign_up
-from kefud.workers import Asker, asks, doing
+from kefud.workers import Asker, asks, doing, trim_heap
 
 
 def forged(message: Message, authserv_id: str) -> bool:
@@ -85,7 +86,7 @@ class ReadingRoom:
         if channel is None:
             return Unread(id, f"no channel {channel_id} is enabled that could read this")
         doing(f"channel {channel_id}: arrival {id}")
-        content = Path(path).read_bytes() if path else arrival.content
+        content = _original(channel, arrival, path)
         try:
             message = self._message(channel, content, arrival, transcript)
         except Unreadable as error:
@@ -101,7 +102,7 @@ class ReadingRoom:
         suspect = forged(message, self.site.authserv_id) or is_sign_up(message.subject)
         return Reading(id, channel_id, message, matters, vouched, suspect)
 
-    def _message(self, channel: Channel, content: bytes, arrival: Arrival, transcript: str) -> Message:
+    def _message(self, channel: Channel, content: Any, arrival: Arrival, transcript: str) -> Message:
         transcribed = getattr(channel, "transcribed", None)
         if transcript and transcribed is not None:
             message: Message = transcribed(content, arrival, self.site, transcript)
@@ -146,6 +147,15 @@ class ReadingRoom:
         return [r for r in self.rules if r.name not in off] if off else self.rules
 
 
+def _original(channel: Channel, arrival: Arrival, path: str) -> Any:
+    """What a channel is given to read: bytes, or a large original where it lies if the channel can read it there."""
+    if not path:
+        return arrival.content
+    if getattr(channel, "reads_large", False) and os.path.getsize(path) >= LARGE:
+        return Large(path)
+    return Path(path).read_bytes()
+
+
 def _preview(channel: Channel, content: bytes, error: Unreadable) -> bytes:
     make = getattr(channel, "page_image", None)
     if not error.transcribe or make is None:
@@ -164,9 +174,11 @@ def reading_room(site: Site, channels: Sequence[Found], rules: Sequence[Found]) 
 class _Ledger:
     """The channel's view of the store: asks the daemon. One batch at most is under way, and whatever is asked waits for it."""
 
-    def __init__(self, asker: Asker, channel: str) -> None:
+    def __init__(self, asker: Asker, channel: str, incoming: Path) -> None:
         self._asker = asker
         self._channel = channel
+        self._incoming = incoming
+        self._handed_over: list[Arrival] = []
         self._under_way: list[str] = []
         self._safe: list[str] = []
         self._heard: tuple[datetime, float] | None = None
@@ -199,7 +211,8 @@ class _Ledger:
 
     def take(self, batch: Sequence[Arrival]) -> None:
         """Give a batch to the daemon, without waiting until it is durable."""
-        self._asker.post("take", list(batch))
+        self._handed_over = [self._as_file(arrival) for arrival in batch]  # a file is kept until it is taken over
+        self._asker.post("take", self._handed_over)
         self._under_way = [a.ref for a in batch]
 
     def taken(self) -> list[str]:
@@ -208,13 +221,21 @@ class _Ledger:
         safe, self._safe = self._safe, []
         return safe
 
+    def _as_file(self, arrival: Arrival) -> Arrival:
+        """What is large goes by way of a file, not in memory twice more."""
+        if isinstance(arrival.content, Large) or len(arrival.content) < LARGE:
+            return arrival
+        return replace(arrival, content=Spilled.of(arrival.content, self._incoming))
+
     def _ask(self, what: str, *args: Any) -> Any:
         self._hear()
         return self._asker.ask(what, *args)
 
     def _hear(self) -> None:
         refs, self._under_way = self._under_way, []
-        if refs and not self._asker.answer():
+        taken = self._asker.answer() if refs else True
+        self._handed_over = []
+        if not taken:
             raise KefudError("the store did not take the batch; nothing was acknowledged")
         self._safe += refs
 
@@ -222,8 +243,9 @@ class _Ledger:
 class ChannelLane:
     """One channel in the child of its plugin."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, incoming: Path) -> None:
         self.channel = channel
+        self.incoming = incoming
 
     @asks
     def fetch(self, asker: Asker) -> int:
@@ -231,7 +253,7 @@ class ChannelLane:
 
         A channel that says it ``fetches_ahead`` fetches its next batch while one is being committed.
         """
-        count, ledger, ahead = 0, _Ledger(asker, self.channel.id), getattr(self.channel, "fetches_ahead", False)
+        count, ledger, ahead = 0, _Ledger(asker, self.channel.id, self.incoming), getattr(self.channel, "fetches_ahead", False)
         try:
             for batch in self.channel.fetch(ledger, ledger.now):
                 doing(f"channel {self.channel.id}")
@@ -246,6 +268,8 @@ class ChannelLane:
         finally:
             safe = ledger.taken()
         self._acknowledge(safe)
+        if count:
+            trim_heap()
         return count
 
     def _acknowledge(self, refs: Sequence[str]) -> None:
@@ -270,7 +294,7 @@ def channel_host(site: Site, plugin: Found, ids: Sequence[str]) -> list[ChannelL
     missing = [i for i in ids if i not in channels]
     if missing:
         raise PluginFailed(f"plugin {plugin.name} registered no channel {', '.join(missing)}")
-    return [ChannelLane(channels[i]) for i in ids]
+    return [ChannelLane(channels[i], Path(site.spool) / INCOMING) for i in ids]
 
 
 class _Line:
@@ -357,6 +381,7 @@ class TransportHost:
     def finish(self) -> None:
         self.press.rest()
         self.transport.finish()
+        trim_heap()
 
     def one(self, dispatch: Dispatch) -> Sent:
         """Print, build and send one letter."""

@@ -41,6 +41,7 @@ from kefud.api import (
     DeliveryFailed,
     Due,
     Heard,
+    Large,
     Message,
     Moved,
     Observer,
@@ -281,7 +282,7 @@ def _sound(arrivals: list[Arrival]) -> None:
     for arrival in arrivals:
         assert arrival.ref and arrival.ref.isprintable() and len(arrival.ref) <= 500, "a reference is short printable text"
         assert arrival.received_at.tzinfo is not None, "times are aware"
-        assert isinstance(arrival.content, bytes), "content is the raw original"
+        assert isinstance(arrival.content, bytes | Large), "content is the raw original"
         assert pickle.loads(pickle.dumps(arrival)) == arrival, "an arrival can cross to another process"
 
 
@@ -310,9 +311,9 @@ def _reads(channel: Channel, arrivals: list[Arrival], facts: Site | None, garbag
     if facts is None:
         return
     for arrival in arrivals:
-        read = channel.read(arrival.content, arrival, facts)
+        read = channel.read(arrival.content[:], arrival, facts)
         assert read.received_at.tzinfo is not None, "the times of a message are aware"
-        assert channel.read(arrival.content, arrival, facts) == read, "reading is pure"
+        assert channel.read(arrival.content[:], arrival, facts) == read, "reading is pure"
     try:
         channel.read(garbage, arrivals[0], facts)
     except Unreadable as refusal:

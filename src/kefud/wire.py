@@ -116,6 +116,25 @@ class Wire:
                 got += count
         return block.getvalue()
 
+    def pour(self, size: int, into: Callable[[memoryview], object]) -> None:
+        """Exactly ``size`` bytes, handed on as they come."""
+        connection, left = self._open(), size
+        block = bytearray(min(size, 4 * CHUNK))
+        with memoryview(block) as view:
+            while left:
+                if self._buffer:
+                    piece = self._take(min(len(self._buffer), left, len(block)))
+                    view[: len(piece)] = piece
+                    count = len(piece)
+                else:
+                    with view[: min(left, len(block))] as room:
+                        count = self._in_time(connection, partial(connection.recv_into, room))
+                if not count:
+                    raise ConnectionError(f"the server closed the connection after {size - left} of {size} bytes")
+                with view[:count] as piece_read:
+                    into(piece_read)
+                left -= count
+
     def ready(self, seconds: float) -> bool:
         """Wait for something to read, at most so long."""
         connection = self._open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import secrets
 import socket
@@ -13,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from kefud import loader, log
 from kefud.casework import Casework
-from kefud.compose import Composer
+from kefud.compose import Composer, Press
 from kefud.config import ChannelConfig, Loaded, TransportConfig, seconds
 from kefud.daemon import Daemon, Job, Orders, Stage, run_until_idle
 from kefud.desk import tokens
@@ -32,6 +33,7 @@ from kefud.desk.ticket import Ticket
 from kefud.errors import Busy, ConfigError, KefudError, NotAllowed, NotStarted, Problem
 from kefud.intake import Backlog, ReadingDesk, Receiver
 from kefud.journal import Journal
+from kefud.large import tidy
 from kefud.observation import Telling
 from kefud.outbox import Outbox
 from kefud.periodic import Filing, Periodic, Post, Reporter, Signing, Surveying, settings_of
@@ -203,6 +205,7 @@ class Office:
         schema.ensure(self.db)
         if self._lock is not None:
             self._take_over(None)
+        tidy(self.spool, math.inf if self._lock is not None else (self.clock() - timedelta(days=1)).timestamp())
 
     def _take_over(self, owners: list[str] | None) -> None:
         """What a daemon that died had in hand becomes due again; all there is where the store is ours alone."""
@@ -446,6 +449,12 @@ class Office:
             settings.keep_setting(tx, "plugins_broken", json.dumps(broken))
         return broken
 
+    def _get_ready(self) -> None:
+        """What nothing waits for, least of all the mail: faces for the first paper, and a word about plugins that are broken."""
+        if self.transports():
+            Press((), cut=self.spool / "fonts").prepare()
+        self._say_what_is_broken()
+
     def _say_what_is_broken(self) -> None:
         try:
             self.look_at_plugins()
@@ -518,8 +527,7 @@ class Office:
         sys.setswitchinterval(0.0005)  # each statement lets go of the interpreter; to get it back must not take 5 ms
         self.nursery.start()
         self.look_after_others()
-        # A word to the log and to `kefud status`; nothing waits for it, least of all the mail.
-        self._looking = threading.Thread(target=self._say_what_is_broken, daemon=True)
+        self._looking = threading.Thread(target=self._get_ready, daemon=True)
         self._looking.start()
         daemon = self.daemon()
         daemon.obey(orders)

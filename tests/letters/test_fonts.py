@@ -77,3 +77,11 @@ def test_where_nothing_can_be_cut_papers_are_printed_all_the_same(tmp_path: Path
     press = Press([TEMPLATES], cut=tmp_path / "file")
     assert press.print("notice", NOTICE).startswith(b"%PDF")
     assert cut_faces([], (SERIF, SANS), tmp_path / "none") is None
+
+
+def test_faces_can_be_cut_before_the_first_paper(tmp_path: Path) -> None:
+    press = Press([TEMPLATES], cut=tmp_path / "faces")
+    press.prepare()
+    [made] = (tmp_path / "faces").iterdir()
+    assert cut_faces(press._present(), (SERIF, SANS), tmp_path / "faces") == made, "the press finds them"
+    Press([], cut=tmp_path / "none", fonts=["/no/such/place"]).prepare()

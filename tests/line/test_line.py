@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 from collections.abc import Iterator
+from email.parser import BytesParser
+from email.policy import SMTP
 from pathlib import Path
 
 import pypdfium2
 import pytest
 from line.office import Line, line, mail
 from servers.dovecot import Dovecot
+from sqlalchemy import select
+
+from kefud.store.tables import MessageRow
 
 LEAK = "5号楼1单元201何样板,电话13800000201。厨房水龙头坏了,一直滴水,请派人来修。"
 RUDE = "我是5号楼1单元201的业主何样板。西门保安态度恶劣,骂人,我要投诉,请给我一个说法。"
@@ -48,6 +55,23 @@ def test_the_mail_is_moved_only_after_it_is_stored(office: Line) -> None:
     office.work()
     assert office.mailbox.files() == []
     assert len(office.mailbox.files("done")) == 1
+
+
+def test_a_large_mail_becomes_a_ticket_and_its_original_stays_whole(office: Line, tmp_path: Path) -> None:
+    photo = random.Random(3).randbytes(2_600_000)
+    raw = BytesParser(policy=SMTP).parsebytes(mail(LEAK))
+    raw.add_attachment(photo, maintype="image", subtype="jpeg", filename="现场.jpg")
+    office.put(raw.as_bytes())
+    office.put(mail(RUDE, sender="he2@mail.example.com"))
+    office.work()
+    assert len(office.tickets) == 2
+    spool = Path(office.loaded.spool)
+    assert list((spool / "incoming").iterdir()) == []
+    [original] = [p for p in (spool / "blobs").rglob("*") if p.is_file()]
+    assert original.read_bytes() == raw.as_bytes() and hashlib.sha256(raw.as_bytes()).hexdigest() == original.name
+    with office.office.db.read() as tx:
+        [kept] = filter(None, tx.scalars(select(MessageRow.attachments)))
+    assert [(f["name"], f["sha256"]) for f in kept] == [("现场.jpg", hashlib.sha256(photo).hexdigest())]
 
 
 def test_the_same_mail_delivered_twice_is_one_ticket(office: Line) -> None:

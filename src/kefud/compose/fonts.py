@@ -7,12 +7,16 @@ out before a paper is printed (`covers`), and that paper is printed with the who
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,24 +61,36 @@ def cut_faces(directories: Sequence[str | Path], families: Sequence[Sequence[str
     None where nothing can be cut: no such font, no library for it, no room on the disk.
     """
     try:
-        import uharfbuzz as harfbuzz
-    except ImportError:  # the extra "pdf" is not installed, or an older one: papers are printed with the whole faces
-        return None
-    try:
-        files = [path for d in directories for path in sorted(Path(d).rglob("*.[ot]t[cf]")) if path.is_file()]
-        target = into / _edition_of(files)
+        target = into / _edition_of(_files(directories))
         if not target.is_dir():
-            _make(files, families, target)
+            _cut_elsewhere(directories, families, into)
         return target if any(target.iterdir()) else None
-    except (OSError, harfbuzz.HarfBuzzError, RuntimeError):
-        return None
+    except (ImportError, OSError, subprocess.SubprocessError):
+        return None  # without the library of the extra "pdf", too: papers are printed with the whole faces
+
+
+def cut_ahead(directories: Sequence[str | Path], families: Sequence[Sequence[str]], into: Path) -> None:
+    """Where no faces were ever cut, cut them now, that the first letter need not wait. Loads no library here."""
+    with suppress(OSError, subprocess.SubprocessError):
+        if not any(into.glob("[!.]*")):
+            _cut_elsewhere(directories, families, into)
+
+
+def _files(directories: Sequence[str | Path]) -> list[Path]:
+    return [path for d in directories for path in sorted(Path(d).rglob("*.[ot]t[cf]")) if path.is_file()]
 
 
 def _edition_of(files: Sequence[Path]) -> str:
-    import uharfbuzz as harfbuzz
-
     said = [(str(f), (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
-    return hashlib.sha256(repr((EDITION, harfbuzz.version_string(), said)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((EDITION, version("uharfbuzz"), said)).encode()).hexdigest()[:16]
+
+
+def _cut_elsewhere(directories: Sequence[str | Path], families: Sequence[Sequence[str]], into: Path) -> None:
+    """In a process that ends afterwards: the memory that the whole fonts took for a second would stay with a press for ever."""
+    said = json.dumps([list(map(str, directories)), list(map(list, families)), str(into)])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    # As a script: nothing else of kefud is loaded.
+    subprocess.run([sys.executable, "-P", __file__, said], env=environment, stdin=subprocess.DEVNULL, stdout=2, timeout=120)
 
 
 def _make(files: Sequence[Path], families: Sequence[Sequence[str]], target: Path) -> None:
@@ -133,3 +149,8 @@ def _cut(path: Path, index: int) -> bytes:
     wanted.flags = harfbuzz.SubsetFlags.NO_HINTING
     wanted.drop_table_tag_set.update(int.from_bytes(tag.encode("ascii")) for tag in _WITHOUT)
     return bytes(harfbuzz.subset(_opened(path, index), wanted).blob.data)
+
+
+if __name__ == "__main__":
+    _directories, _families, _into = json.loads(sys.argv[1])
+    _make(_files(_directories), _families, Path(_into) / _edition_of(_files(_directories)))

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kefud.compose.fonts import covers, cut_faces
+from kefud.compose.fonts import covers, cut_ahead, cut_faces
 from kefud.errors import KefudError, Problem
 
 if TYPE_CHECKING:
@@ -87,7 +87,13 @@ class Press:
         pdf = self._compiled(form, known, few or self._all, {**said, "one_page": short})
         if short and max(map(int, _PAGES.findall(pdf)), default=1) > 1:
             pdf = self._compiled(form, known, few or self._all, said)
+        (few or self._all).age()
         return pdf
+
+    def prepare(self) -> None:
+        """Cut the faces where that was never done. Takes a second of another process, loads nothing here."""
+        if self._cut:
+            cut_ahead(self._present(), (SERIF, SANS), self._cut)
 
     def rest(self) -> None:
         """Let go of the whole faces, where a paper with a rare character needed them: 46 MB."""
@@ -198,6 +204,12 @@ class _Types:
                 root=nowhere, font_paths=self._fonts, sys_inputs=self.families, package_path=nowhere, package_cache_path=nowhere
             )
         return self._compilers[form]
+
+    def age(self) -> None:
+        """Let typst forget sooner: it keeps what it worked out for the last ten papers, 1.3 MB each. Nothings count as papers."""
+        nothing: Any = {"main.typ": b""}
+        for _ in range(4):
+            self.compiler("").compile(input=nothing, format="svg")
 
 
 @cache

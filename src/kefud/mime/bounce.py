@@ -187,7 +187,7 @@ def _gives_back(root: Part, text: str) -> bool:
 def _source(root: Part) -> str:
     """The beginning of the mail as it stands, and of its small parts that are coded in base64."""
     small = (part for part in islice(root.leaves(), 30) if part.is_base64 and part.end - part.start <= _EXAMINED)
-    pieces = [root.source[root.start : root.end][: 4 * _EXAMINED], *(part.content() for part in small)]
+    pieces = [root.source[root.start : min(root.end, root.start + 4 * _EXAMINED)], *(part.content() for part in small)]
     return b"\n".join(pieces).decode("ascii", "replace")
 
 

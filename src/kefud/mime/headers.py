@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import pybase64
 
+from kefud.large import Large
 from kefud.mime import charsets
 from kefud.mime.limits import DEFAULT_LIMITS, Limits, Remarks
 
@@ -22,7 +23,10 @@ _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"=\?([^?\s]{1,75})\?([bBqQ])\?([^?]*)(?:\?=|\??$)")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
-_PIECE = 1 << 20
+_PIECE = 1 << 18
+
+Source = bytes | Large
+"""What is read: a mail, or a large one where it lies."""
 
 
 class Headers:
@@ -54,14 +58,19 @@ class Headers:
         return header_text(self.raw(name), limits.encoded_words)
 
 
-def read_headers(source: bytes, start: int, end: int, limits: Limits, remarks: Remarks) -> tuple[Headers, int]:
+def searched(pattern: re.Pattern[bytes], source: Source, start: int, end: int) -> re.Match[bytes] | None:
+    """``pattern.search`` in either kind of source."""
+    return source.search(pattern, start, end) if isinstance(source, Large) else pattern.search(source, start, end)
+
+
+def read_headers(source: Source, start: int, end: int, limits: Limits, remarks: Remarks) -> tuple[Headers, int]:
     """The fields that begin at ``start``, and where the body begins.
 
     A line that is no field ends the block and belongs to the body, as mail servers see it.
     """
     if source.startswith((b"\n", b"\r\n"), start, end):
         return Headers(), source.index(b"\n", start) + 1
-    blank = _BLANK_LINE.search(source, start, end)
+    blank = searched(_BLANK_LINE, source, start, end)
     stop, body = (blank.start(), blank.end()) if blank else (end, end)
     if stop - start > limits.header_block:
         stop = max(source.rfind(b"\n", start, start + limits.header_block), start)
@@ -193,19 +202,19 @@ def _base64(payload: str) -> bytes:
     return from_base64(payload.encode("ascii", "ignore")) if payload else b""
 
 
-def from_base64(source: bytes, start: int = 0, end: int | None = None) -> bytes:
+def from_base64(source: Source, start: int = 0, end: int | None = None) -> bytes:
     """Base64 as found in the wild: strange characters skipped, padding missing or in the middle. Copies nothing it need not."""
     end = len(source) if end is None else end
     pad = source.find(b"=", start, end)
     if pad < 0 or not source[pad:end].strip(b"= \r\n\t") or source.count(b"=", pad, end) > 5000:
         try:
-            return pybase64.b64decode(memoryview(source)[start:end])
+            return pybase64.b64decode(source[start:end] if isinstance(source, Large) else memoryview(source)[start:end])
         except (binascii.Error, ValueError):
             return _mend_base64(source[start:end])
     return b"".join(_mend_base64(piece) for piece in source[start:end].split(b"=") if piece)
 
 
-def hash_base64(source: bytes, start: int, end: int) -> tuple[int, str]:
+def hash_base64(source: Source, start: int, end: int) -> tuple[int, str]:
     """Size and SHA-256 of what `from_base64` gives, piece by piece: of a large attachment no second copy is held."""
     pad = source.find(b"=", start, end)
     last = end if pad < 0 else pad

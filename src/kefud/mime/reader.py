@@ -6,19 +6,22 @@ import hashlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from typing import Any
 
 from kefud.desk.message import Address, Attachment, Message
 from kefud.errors import Unreadable
+from kefud.large import Large
 from kefud.mime.addresses import read_list, read_sender
 from kefud.mime.automatic import why_automatic
 from kefud.mime.body import Body, BodyReader, file_name, read_attachments
 from kefud.mime.bounce import read_bounce
-from kefud.mime.headers import Headers, header_text, raw_text
+from kefud.mime.headers import Headers, Source, header_text, raw_text
 from kefud.mime.limits import DEFAULT_LIMITS, Limits, Remarks
 from kefud.mime.reply import split_reply
 from kefud.mime.structure import Part, read_structure
 from kefud.mime.trust import authentication_results
 
+_PIECE = 1 << 18
 _CANONICAL = ("from", "to", "cc", "date", "subject", "message-id")
 _ID = re.compile(r"<[^<>\s]{1,500}>")
 _BY = re.compile(r"\bby\s{1,5}\[?([A-Za-z0-9_.:-]{1,255})")
@@ -30,7 +33,7 @@ _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun j
 
 
 def read_mail(
-    raw: bytes,
+    raw: Source,
     *,
     received_at: datetime,
     own_hosts: tuple[str, ...] = (),
@@ -45,15 +48,15 @@ def read_mail(
     """
     if len(raw) > limits.message:
         raise Unreadable(f"the message has {len(raw)} bytes, more than the {limits.message} allowed")
-    if not raw or raw.isspace():
+    if not raw or (not isinstance(raw, Large) and raw.isspace()):
         raise Unreadable("the message is empty")
     try:
-        return _Reading(bytes(raw), limits).message(received_at, own_hosts, own)
+        return _Reading(raw if isinstance(raw, Large) else bytes(raw), limits).message(received_at, own_hosts, own)
     except Exception as error:  # the last resort: one mail never stops the line
         raise Unreadable(f"the message could not be read: {type(error).__name__}") from error
 
 
-def attachment_bytes(raw: bytes, part: int, *, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str, bytes]:
+def attachment_bytes(raw: Source, part: int, *, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str, bytes]:
     """Name, media type and decoded bytes of leaf ``part`` of the raw original; Unreadable where there is no such leaf."""
     for leaf in read_structure(raw, limits, Remarks()).leaves():
         if leaf.index == part:
@@ -64,7 +67,7 @@ def attachment_bytes(raw: bytes, part: int, *, limits: Limits = DEFAULT_LIMITS) 
 class _Reading:
     """One mail on the table."""
 
-    def __init__(self, raw: bytes, limits: Limits) -> None:
+    def __init__(self, raw: Source, limits: Limits) -> None:
         self.limits = limits
         self.remarks = Remarks()
         self.root = read_structure(raw, limits, self.remarks)
@@ -219,11 +222,26 @@ def digest(root: Part, attachments: tuple[Attachment, ...] = ()) -> str:
     position = root.start
     for leaf in root.leaves() if known else ():
         if leaf.index in known and leaf.source is root.source and leaf.is_base64:
-            sha.update(_canonical(root.source[position : leaf.start]) + known[leaf.index])
+            _hash(sha, root.source, position, leaf.start)
+            sha.update(known[leaf.index])
             position = leaf.end
-    sha.update(_canonical(root.source[position : root.end]).rstrip(b" \t\n"))
+    _hash(sha, root.source, position, _end_of_text(root.source, position, root.end))
     return sha.hexdigest()
 
 
-def _canonical(data: bytes) -> bytes:
-    return data.translate(None, b"\r") if b"\r" in data else data
+def _end_of_text(source: Source, start: int, end: int) -> int:
+    """Where the blanks and empty lines at the end begin."""
+    while end > start:
+        below = max(start, end - _PIECE)
+        kept = len(source[below:end].rstrip(b" \t\r\n"))
+        if kept:
+            return below + kept
+        end = below
+    return start
+
+
+def _hash(sha: Any, source: Source, start: int, end: int) -> None:
+    """Without carriage returns, a piece at a time."""
+    for position in range(start, end, _PIECE):
+        piece = source[position : min(position + _PIECE, end)]
+        sha.update(piece.translate(None, b"\r") if b"\r" in piece else piece)

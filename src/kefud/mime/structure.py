@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from kefud.mime.headers import Headers, from_base64, hash_base64, parse_parameters, read_headers
+from kefud.mime.headers import Headers, Source, from_base64, hash_base64, parse_parameters, read_headers, searched
 from kefud.mime.limits import Limits, Remarks
 
 _STRAY_BOUNDARY = re.compile(rb"\n--([^\s][^\r\n]{0,199})\r?\n[ \t]{0,20}[Cc]ontent-")
@@ -22,7 +22,7 @@ class Part:
     """One node of a mail. A leaf has no children; ``index`` is its place among the leaves, -1 for others."""
 
     headers: Headers
-    source: bytes
+    source: Source
     start: int
     end: int
     media_type: str = "text/plain"
@@ -73,10 +73,10 @@ def decode_transfer(data: bytes, encoding: bytes) -> bytes:
     return data
 
 
-def read_structure(raw: bytes, limits: Limits, remarks: Remarks) -> Part:
+def read_structure(raw: Source, limits: Limits, remarks: Remarks) -> Part:
     """The tree of parts of one message, its leaves numbered."""
-    if b"\n" not in raw and b"\r" in raw:
-        raw = raw.replace(b"\r", b"\n")
+    if raw.find(b"\n") < 0 <= raw.find(b"\r"):
+        raw = raw[:].replace(b"\r", b"\n")
     splitter = _Splitter(limits, remarks)
     root = splitter.message(raw, 0, len(raw), 0)
     root.whole = not splitter.cut
@@ -94,13 +94,13 @@ class _Splitter:
         self.lines_left = limits.boundary_lines
         self.cut = False
 
-    def message(self, source: bytes, start: int, end: int, depth: int) -> Part:
+    def message(self, source: Source, start: int, end: int, depth: int) -> Part:
         """A whole message: like a part, but empty lines above its header are forgiven."""
         while source.startswith((b"\n", b"\r\n"), start, end) and start < end:
             start = source.index(b"\n", start) + 1
         return self.part(source, start, end, depth, "text/plain")
 
-    def part(self, source: bytes, start: int, end: int, depth: int, default: str) -> Part:
+    def part(self, source: Source, start: int, end: int, depth: int, default: str) -> Part:
         headers, body = read_headers(source, start, end, self.limits, self.remarks)
         part = Part(headers, source, body, end)
         _read_type(part, default)
@@ -117,7 +117,7 @@ class _Splitter:
         boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")[:512]
         spans = self._spans(part, boundary) if boundary else []
         if not spans:
-            stray = _STRAY_BOUNDARY.search(part.source, max(part.start - 1, 0), part.end)
+            stray = searched(_STRAY_BOUNDARY, part.source, max(part.start - 1, 0), part.end)
             if stray:
                 self.remarks.add("boundary missing, parts cut where lines look like one")
                 spans = self._spans(part, stray[1].rstrip())
@@ -142,7 +142,7 @@ class _Splitter:
         """Too deep: no more structure, but the first text below is worth having."""
         self.cut = True
         self.remarks.add(f"nested more than {self.limits.depth} levels deep, cut")
-        found = _TEXT_PART.search(part.source, max(part.start - 1, 0), part.end)
+        found = searched(_TEXT_PART, part.source, max(part.start - 1, 0), part.end)
         if not found:
             return
         line = part.source.rfind(b"\n--", max(part.start - 1, 0), found.start())
@@ -153,7 +153,7 @@ class _Splitter:
         if start < end:
             part.children = [self._text_leaf(part.source, start, end)]
 
-    def _text_leaf(self, source: bytes, start: int, end: int) -> Part:
+    def _text_leaf(self, source: Source, start: int, end: int) -> Part:
         headers, body = read_headers(source, start, end, self.limits, self.remarks)
         leaf = Part(headers, source, body, end)
         _read_type(leaf, "text/plain")

@@ -279,10 +279,12 @@ class Periodic:
         with self.db.read() as tx:
             kept = datetime.fromisoformat(settings.setting(tx, FEED) or since.isoformat())
             last = max(kept, self._looked or kept)
-            cases = registers.due_between(tx, last, now + self.reporter.desk.near) if last < now else []
+            ids = registers.due_between(tx, last, now) if last < now else []
+            if ids:  # what is near is told with what is late
+                ids = registers.due_between(tx, last, now + self.reporter.desk.near)
+            data = digests.feed(registers.of_ids(tx, ids, at_once=50), last, now, self.reporter.desk)
         if last >= now and last - now < BACKWARDS:
             return False
-        data = digests.feed(cases, last, now, self.reporter.desk)
         if data["fresh"] or not timedelta() <= now - kept < timedelta(hours=1):
             self._fed(kept, data, now)
         self._looked = now

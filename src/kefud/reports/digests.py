@@ -5,7 +5,7 @@ Each function makes plain data, from which letters, forms and tables are made; r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -192,14 +192,14 @@ def waiting_for(case: Case, at: datetime, desk: Desk) -> str:
     return chinese(status)
 
 
-def feed(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> Data:
+def feed(cases: Iterable[Case], start: datetime, end: datetime, desk: Desk) -> Data:
     """Breaches since the last look, and what will be one within the hour (S3-5.1.1).
 
     A matter that reached us late is counted when we knew of it. A promise that was kept too late was broken all the same.
     """
     fresh: list[Row] = []
     near: list[Row] = []
-    for case in sorted(cases, key=lambda c: c.number):
+    for case in cases:
         known = case.ticket.created_at or case.started
         for deadline in case.broken_at(end):
             if start <= max(deadline.due, known) < end:
@@ -207,6 +207,8 @@ def feed(cases: Sequence[Case], start: datetime, end: datetime, desk: Desk) -> D
         for deadline in case.running_at(end):
             if end <= deadline.due < end + desk.near:
                 near.append(desk.due_row(case, deadline, end))
+    for rows in (fresh, near):
+        rows.sort(key=lambda row: str(row["number"]))
     return {"kind": "breaches", "start": desk.text(start), "end": desk.text(end), "fresh": fresh, "near": near, "numbers": []}
 
 

@@ -6,9 +6,11 @@ their directory fsynced before the transaction that names them commits, so that 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from sqlalchemy import Connection, insert, select
 
 from kefud.errors import KefudError
 from kefud.failpoints import reached
+from kefud.large import INCOMING, Large
 from kefud.store.tables import Blob
 
 INLINE = 65_536
@@ -40,17 +43,18 @@ class Stored:
     path: str | None = None
 
 
-def keep(contents: Sequence[bytes], directory: Path) -> list[Stored]:
+def keep(contents: Sequence[bytes | Large], directory: Path) -> list[Stored]:
     """Make large originals durable as files below ``directory``; small ones are returned as they are.
 
+    A file of the room for what comes in, beside ``directory``, is taken over: it is no more where it was.
     Raises OSError where a file cannot be written or fsynced; nothing is promised then.
     """
     stored = []
-    files: dict[Path, bytes] = {}
+    files: dict[Path, bytes | Large] = {}
     for content in contents:
-        sha = hashlib.sha256(content).hexdigest()
+        sha = _sha(content, directory.parent / INCOMING)
         if len(content) <= INLINE:
-            stored.append(Stored(sha, len(content), data=content))
+            stored.append(Stored(sha, len(content), data=content[:]))
             continue
         relative = f"{sha[:1]}/{sha}"
         files[directory / relative] = content
@@ -62,7 +66,20 @@ def keep(contents: Sequence[bytes], directory: Path) -> list[Stored]:
     return stored
 
 
-def _write_all(files: Mapping[Path, bytes]) -> None:
+def _sha(content: bytes | Large, incoming: Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    if content.path.parent != incoming or not stat.S_ISREG(content.path.lstat().st_mode):
+        raise PermissionError(errno.EPERM, f"only a file of {incoming} is taken over", str(content.path))
+    return _sha_of_file(content.path)
+
+
+def _sha_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_all(files: Mapping[Path, bytes | Large]) -> None:
     """Several at a time, where there are several: a disk makes many writes durable at once as fast as one."""
     if len(files) > 1:
         with suppress(RuntimeError), ThreadPoolExecutor(WRITERS, "blobs") as pool:  # no thread may be to be had
@@ -72,21 +89,25 @@ def _write_all(files: Mapping[Path, bytes]) -> None:
         _write(target, content)
 
 
-def _holds(target: Path, content: bytes) -> bool:
+def _holds(target: Path, content: bytes | Large) -> bool:
     """Whether the file is there already, every byte of it."""
     try:
-        return target.stat().st_size == len(content) and target.read_bytes() == content
+        return target.stat().st_size == len(content) and _sha_of_file(target) == target.name
     except FileNotFoundError:
         return False
 
 
-def _write(target: Path, content: bytes) -> None:
+def _write(target: Path, content: bytes | Large) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if isinstance(content, Large):  # it is written, and only has to be made durable
+        temporary, written, how = content.path, b"", os.O_RDWR | os.O_NOFOLLOW
+    else:
+        temporary, written = target.parent / f".{target.name}.{secrets.token_hex(4)}", content
+        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    descriptor = os.open(temporary, how, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.write(written)
             file.flush()
             reached("blob.written")
             os.fsync(file.fileno())

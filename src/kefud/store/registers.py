@@ -61,15 +61,15 @@ def begun(tx: Connection, start: datetime | None, end: datetime | None) -> list[
     return list(tx.scalars(query.order_by(TicketRow.number)))
 
 
-def due_between(tx: Connection, start: datetime, end: datetime) -> list[Case]:
-    """Matters with a deadline due in [start, end), or a passed one of a ticket that is known only since ``start``.
+def due_between(tx: Connection, start: datetime, end: datetime) -> list[int]:
+    """Ids of matters with a deadline due in [start, end), or a passed one of a ticket that is known only since ``start``.
 
     What reached us more than two days before it was known (an import, say) is no news.
     """
     fresh = select(TicketRow.id).where(TicketRow.started_at >= start - LATE_NEWS, TicketRow.created_at >= start)
     ids = set(tx.scalars(select(DeadlineRow.ticket).where(DeadlineRow.due >= start, DeadlineRow.due < end)))
     ids |= set(tx.scalars(select(DeadlineRow.ticket).where(DeadlineRow.due < start, DeadlineRow.ticket.in_(fresh))))
-    return list(of_ids(tx, sorted(ids)))
+    return sorted(ids)
 
 
 def numbered(tx: Connection, numbers: Sequence[str]) -> list[Case]:
@@ -78,10 +78,10 @@ def numbered(tx: Connection, numbers: Sequence[str]) -> list[Case]:
     return sorted(of_ids(tx, list(ids.values())), key=lambda c: c.number)
 
 
-def of_ids(tx: Connection, ids: Sequence[int]) -> Iterator[Case]:
-    """Cases by id, some hundred at a time, in the order given."""
-    for begin in range(0, len(ids), CHUNK):
-        part = ids[begin : begin + CHUNK]
+def of_ids(tx: Connection, ids: Sequence[int], at_once: int = CHUNK) -> Iterator[Case]:
+    """Cases by id in the order given; ``at_once`` are read together."""
+    for begin in range(0, len(ids), at_once):
+        part = ids[begin : begin + at_once]
         loaded = tickets.load(tx, part)
         events, papers, letters = _events(tx, part), _papers(tx, part), _letters(tx, part)
         for id in part:
