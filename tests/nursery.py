@@ -11,4 +11,4 @@ from kefud.workers import Nursery
 @cache
 def shared() -> Nursery:
     """Ends with the test run, when its socket closes."""
-    return Nursery(PRELOAD)
+    return Nursery((*PRELOAD, "typst", "warm"))

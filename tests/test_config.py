@@ -14,6 +14,7 @@ from kefud.cli.check import plugin_problems, secret_problems
 from kefud.cli.ticket import state_named
 from kefud.config import Secret, load
 from kefud.errors import ConfigError, KefudError, Usage
+from kefud.testing import site
 
 CANARY = "c4n4ry-Pa55w0rd"
 BOX = '[[channel]]\nid = "kefu"\nplugin = "imap_mailbox"\n'
@@ -252,3 +253,13 @@ def test_a_state_may_be_named_in_both_languages(given: str, state: str) -> None:
 def test_what_is_no_state_lists_nothing_but_says_so(tmp_path: Path) -> None:
     answer = CliRunner().invoke(kefud, ["-c", str(tmp_path / "kefud.toml"), "ticket", "list", "--status", "foo"])
     assert isinstance(answer.exception, Usage) and answer.exception.exit_status == 64 and "处理中" in str(answer.exception)
+
+
+@pytest.mark.parametrize("written", ["138-0000-0201", "+86 138 0000 0201", "13800000201/13900000202", "张样例 13900000202"])
+def test_a_house_is_known_by_its_number_however_it_is_written(tmp_path: Path, written: str) -> None:
+    house = f'[[house]]\nid = "5-1-201"\nowner = "何样板"\nphone = "{written}"\nemail = "He@mail.example.com"\n'
+    facts = site(tmp_path, house)
+    number = "13900000202" if "139" in written else "13800000201"
+    for asked in (number, f"+86{number}", f"{number[:3]} {number[3:7]} {number[7:]}", "he@mail.example.com", "HE@mail.example.com"):
+        assert [h.id for h in facts.houses_by_contact(asked)] == ["5-1-201"], asked
+    assert facts.houses_by_contact("13700000000") == facts.houses_by_contact("") == ()

@@ -244,6 +244,8 @@ def _entries(tables: Mapping[str, Any], path: str) -> Iterator[tuple[str, float,
 
 
 def _longest_first(part: str) -> list[str]:
+    if part.isalnum():
+        return [fold(part)]
     return sorted({fold(text) for text in spellings(part)}, key=len, reverse=True)
 
 

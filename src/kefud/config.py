@@ -26,7 +26,7 @@ from kefud.desk.calendar import Calendar
 from kefud.desk.deadlines import Term, parse_term
 from kefud.desk.houses import normalise_house
 from kefud.desk.message import is_address
-from kefud.desk.phones import normalise_phone
+from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.ticket import CATEGORIES
 from kefud.errors import ConfigError, KefudError, Problem
 
@@ -359,6 +359,16 @@ class Config(Model):
     include: tuple[str, ...] = ()
 
 
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+
+def _numbers(phone: str) -> tuple[str, ...]:
+    """The telephone numbers of a register's entry, in canonical form; the entry itself where none is recognised."""
+    if _MOBILE.fullmatch(phone):
+        return (phone,)
+    return tuple(filter(None, (normalise_phone(phone), *find_phones(phone)))) or (phone,)
+
+
 class Site(Model):
     """The facts of the site that plugins are given: no secrets of others, no database, no paths but their own settings."""
 
@@ -419,14 +429,15 @@ class Site(Model):
         return tuple(a.lower() for a in (self.outgoing.address, *self.own_addresses, *self.complaint_addresses))
 
     def houses_by_contact(self, contact: str) -> tuple[House, ...]:
-        """Houses registered with this phone number or address."""
+        """Houses registered with this phone number or address, however either is written."""
         if not self._by_contact:
             found: dict[str, tuple[House, ...]] = {}
             for house in self.houses.values():
-                for key in (house.phone, house.email.lower()):
-                    if key:
-                        found[key] = (*found.get(key, ()), house)
+                for key in filter(None, dict.fromkeys((*_numbers(house.phone), house.email.lower()))):
+                    found[key] = (*found.get(key, ()), house)
             self._by_contact.update(found or {"": ()})
+        if "@" not in contact and not _MOBILE.fullmatch(contact):
+            contact = normalise_phone(contact) or contact
         return self._by_contact.get(contact.lower(), ()) if contact else ()
 
     def term(self, name: str) -> Term:
@@ -811,8 +822,7 @@ def _doubts(house: House) -> Iterator[tuple[str, str]]:
     known = normalise_house(house.id)
     if known and "-" not in known and known != house.id:
         yield "id", f'"{house.id}" is a building, no flat; give building-unit-room, as in 3-2-501'
-    plain = re.fullmatch(r"1[3-9]\d{9}", house.phone)
-    if not plain and re.search(r"\d", house.phone) and not normalise_phone(house.phone):
+    if _numbers(house.phone) == (house.phone,) and re.search(r"\d", house.phone) and not normalise_phone(house.phone):
         yield "phone", f'"{house.phone}" is no telephone number that can be recognised; write one, in full'
 
 

@@ -141,7 +141,8 @@ class Spilled(Large):
             file.close()
 
     def __del__(self) -> None:
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def tidy(spool: Path, before: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ class Desk:
 
 
 def run(source: Source, desk: Desk) -> int:
-    return ChannelLane(source).fetch(desk)  # type: ignore[arg-type]
+    return ChannelLane(source, Path("/no/such/room")).fetch(desk)  # type: ignore[arg-type]
 
 
 def test_the_next_batch_is_fetched_while_one_is_made_durable() -> None:
