@@ -166,6 +166,8 @@ class Correspondence:
             elif isinstance(decision, d.Write) and not (decision.key and decision.key in used):
                 used.add(decision.key)
                 effects += self._write(ledger, ticket, decision, now)
+            elif isinstance(decision, d.StopClock | d.DropClock):
+                self._stop_chasing(ledger, ticket, decision.name)
             elif isinstance(decision, d.Release):
                 letters.release_held(ledger.tx, ticket.id, now, decision.letter)
                 self._signer_is_done(ledger, ticket, now)
@@ -180,6 +182,12 @@ class Correspondence:
                         one = d.Write(role, decision.template, decision.data, key, rule=decision.rule, why=decision.why)
                         effects += self._write(ledger, ticket, one, now)
         return Written(tuple(dict.fromkeys(effects)))
+
+    def _stop_chasing(self, ledger: Ledger, ticket: Ticket, name: str) -> None:
+        """Chasers of a term that is kept now and still wait for the server ask for what is done."""
+        moot = [x.id for x in ticket.letters if x.status == "pending" and x.key.startswith(f"chase:{name}:")]
+        for letter in letters.withdraw(ledger.tx, moot, "所催事项已办,不再发出") if moot else ():
+            ledger.history(ticket.id, "outbox", "superseded", f"催办函尚未发出,{name} 已办结,不再发出", {"letter": letter})
 
     def _used_keys(self, tx: Connection, ticket: Ticket, outcome: Outcome) -> set[str]:
         keys = [x.key for x in outcome.decisions if isinstance(x, d.Write)]
@@ -425,7 +433,7 @@ class Correspondence:
         findings = lint(
             text, quoted=[q for q in quoted if q], audience="party" if audience == "party" else "owner",
             allowed_personal=own if audience == "owner" or mask else True,
-            approved_promises=approved if template in FREE_TEXT else True,
+            approved_promises=approved if template in FREE_TEXT else True, advice=False,
         )  # fmt: skip
         return "; ".join(f.message_zh for f in findings if f.severity == "block")
 

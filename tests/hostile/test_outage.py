@@ -149,6 +149,35 @@ def test_what_a_receiver_gets_about_a_ticket_stays_one_conversation(outage: Outa
         assert talk[0]["In-Reply-To"] or recipient != "requester"
 
 
+def test_nobody_is_chased_for_what_was_settled_meanwhile(tmp_path: Path) -> None:
+    """Mails still come in while the way out is shut: what they settle need not be asked for when it opens again."""
+    server = Away()
+    with station(tmp_path, server, service="trust_internal_mail = true") as office:
+        for house, name, sender in (("5号楼1单元201", "何样板", OWNER), ("8号楼2单元1201", "魏占空", "wei@mail.example.com")):
+            office.put(mail(f"{house}{name},卫生间渗水到楼下,请维修。", sender=sender, name=name))
+        office.work()
+        first, second = office.tickets
+        server.away = True
+        for _ in range(12):
+            office.pass_time(hours=8)
+            office.work()
+        waiting = [x["ticket"] for x in office.letters if x["key"].startswith("chase:") and x["status"] == "pending"]
+        assert first.id in waiting and second.id in waiting
+        [receipt] = [x for x in office.delivered(OWNER) if first.number in x["Subject"]]
+        office.put(mail("撤回,已经自己修好了。", sender=OWNER, answers=receipt))
+        office.work()
+        assert office.ticket(first.number).status == "withdrawn"
+        server.away = False
+        for _ in range(2):
+            office.pass_time(hours=1)
+            office.work()
+        chasers = [x for x in office.letters if x["key"].startswith("chase:")]
+        assert {x["status"] for x in chasers if x["ticket"] == first.id} == {"superseded"}
+        assert "sent" in {x["status"] for x in chasers if x["ticket"] == second.id}
+        told = [h for h in office.history(first) if h["what"] == "superseded"]
+        assert len(told) == len([x for x in chasers if x["ticket"] == first.id]) and "不再发出" in told[-1]["why"]
+
+
 LATER = MONDAY + timedelta(days=1)
 WRITTEN: dict[str, Any] = {
     "template": "replies/answer", "key": "", "meets": "", "created_at": MONDAY, "documents": [], "addresses": ["a@example.com"],

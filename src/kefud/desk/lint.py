@@ -277,6 +277,8 @@ _SAYS = re.compile(
 _QUOTES = re.compile('“[^”]{1,500}”|「[^」]{1,500}」|『[^』]{1,500}』|"[^"\n]{1,500}"')
 _FILLERS = frozenset(" \t\u00a0\u3000\u200b\u200c\u200d\u2060\ufeff-_*·.~、'`^|/\\")
 
+_WITHOUT_FILLERS = str.maketrans("", "", "".join(_FILLERS))
+
 
 def lint(
     text: str,
@@ -287,13 +289,15 @@ def lint(
     approved_promises: bool | Collection[str] = False,
     complaint: bool = False,
     whole: bool = True,
+    advice: bool = True,
 ) -> list[Finding]:
     """What is wrong with ``text``, in the order of its places.
 
     ``quoted`` are the customer's own words, passed over wherever they stand. ``allowed_personal`` and ``approved_promises``
     are true, false, or the numbers and wordings that may stand in the text (the recipient's own phone, our hotline, the
     deadline of the ticket). ``complaint`` asks for an apology and a time. ``whole`` is false for a part of a letter
-    (an answer that a template will frame, an agent's phone note), which needs no greeting.
+    (an answer that a template will frame, an agent's phone note), which needs no greeting. Without ``advice`` what would
+    only be better is not looked for.
     """
     text = text[:LONGEST]
     folded = _without_quotes(fold(text), _quoted_pieces(quoted))
@@ -307,9 +311,9 @@ def lint(
         findings += _promises(folded, approved_promises or (), audience)
     if allowed_personal is not True:
         findings += _personal(folded, allowed_personal or (), audience)
-    if whole and audience != "staff":
+    if advice and whole and audience != "staff":
         findings += _manners(folded, complaint and audience == "owner")
-    if audience == "owner":
+    if advice and audience == "owner":
         findings += _style(folded)
         findings += _perfunctory(folded)
     return _sorted(findings)
@@ -327,20 +331,19 @@ def _phrases(folded: str, phrases: Iterable[_Phrase]) -> Iterator[Finding]:
 
 def _matches(folded: str, phrases: Iterable[_Phrase]) -> Iterator[tuple[Finding, str]]:
     """Phrases, found also where blanks or marks were slipped between the characters, each with the words that matter."""
-    places, dense = _packed(folded)
+    dense = folded.translate(_WITHOUT_FILLERS)
     for phrase in phrases:
         for match in phrase.pattern.finditer(dense):
+            places = _places(folded)
             span = places[match.start()], places[match.end() - 1] + 1
             words = match[1] if match.re.groups and match[1] else match[0]
             yield Finding(phrase.code, phrase.message, span, phrase.severity, phrase.suggestion), words
 
 
-# The same letter is searched for three lists of phrases one after the other.
-@lru_cache(maxsize=4)
-def _packed(folded: str) -> tuple[list[int], str]:
-    """The text without what may be slipped between characters, and where each character of it stands."""
-    places = [i for i, c in enumerate(folded) if c not in _FILLERS]
-    return places, "".join([folded[i] for i in places])
+@lru_cache(maxsize=2)
+def _places(folded: str) -> list[int]:
+    """Where each character stands that is none of those that may be slipped between others."""
+    return [i for i, c in enumerate(folded) if c not in _FILLERS]
 
 
 def _promises(folded: str, approved: Collection[str], audience: Audience) -> Iterator[Finding]:
@@ -352,7 +355,7 @@ def _promises(folded: str, approved: Collection[str], audience: Audience) -> Ite
 
 
 def _dense(text: str) -> str:
-    return "".join(c for c in text if c not in _FILLERS)
+    return text.translate(_WITHOUT_FILLERS)
 
 
 def _personal(folded: str, allowed: Collection[str], audience: Audience) -> Iterator[Finding]:

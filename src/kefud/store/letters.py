@@ -236,6 +236,15 @@ def supersede(tx: Connection, ids: Sequence[int]) -> None:
     tx.execute(update(LetterRow).where(LetterRow.id.in_(ids)).values(**values))
 
 
+def withdraw(tx: Connection, ids: Sequence[int], why: str) -> list[int]:
+    """Those of these letters that still wait are not sent any more; which ones they were."""
+    its = (LetterRow.id.in_(ids), LetterRow.status == word("pending"))
+    found = list(tx.scalars(select(LetterRow.id).where(*its).with_for_update()))
+    values = {"status": "superseded", "next_attempt": None, "hold": why}
+    tx.execute(update(LetterRow).where(LetterRow.id.in_(found)).values(**values))
+    return found
+
+
 def hold_all(tx: Connection, why: str) -> int:
     """Hold every letter that waits or is under way; returns how many there were."""
     waiting = LetterRow.status.in_(("pending", "leased"))
