@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -61,6 +61,7 @@ class Dialogue:
         self.letters = 0
         self.can: dict[str, str] = {}
         self.body_sent = False
+        self._meanwhile: Callable[[], object] | None = None
         self._wire = Wire(settings.host, settings.port_used, settings.timeout)
         self._secrets: tuple[str, ...] = ()
 
@@ -78,9 +79,15 @@ class Dialogue:
             self.drop()
             raise
 
-    def deliver(self, sender: str, recipients: Sequence[str], data: bytes, extras: str) -> Outcome:
-        """One letter. ``data`` ends with the final dot; ``extras`` are parameters of MAIL."""
+    def deliver(
+        self, sender: str, recipients: Sequence[str], data: bytes, extras: str, meanwhile: Callable[[], object] | None = None
+    ) -> Outcome:
+        """One letter. ``data`` ends with the final dot; ``extras`` are parameters of MAIL.
+
+        ``meanwhile`` is called when the letter is with the server, before its answer is waited for.
+        """
         self.body_sent = False
+        self._meanwhile = meanwhile
         self.letters += 1
         try:
             return self._deliver(f"MAIL FROM:<{sender}>{extras}", recipients, data)
@@ -178,6 +185,8 @@ class Dialogue:
             return Outcome(refused, first if not first.good else None)
         self.body_sent = True
         self._wire.send(data)
+        if self._meanwhile is not None:
+            self._meanwhile()
         self._wire.allow(self.settings.final_timeout)
         self._wire.timeout = self.settings.final_timeout
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -71,6 +72,21 @@ def test_many_letters_over_one_connection(to: Callable[..., Smtp], can: tuple[st
     assert server.connections == 1 and server.commands[-1] == "QUIT"
     assert answers == [f"250 2.0.0 taken as {n}" for n in (1, 2, 3)]
     assert {letter.recipients for letter in server.letters} == {(A, B)}
+
+
+def test_others_work_while_the_server_thinks(to: Callable[..., Smtp]) -> None:
+    """The server answers only when it sees that somebody works meanwhile."""
+    begun = threading.Event()
+
+    def dot(talk: Talk, line: str) -> str:
+        return "250 seen" if begun.wait(5) else "451 nobody works"
+
+    with ScriptedSmtp(DOT=dot) as server:
+        transport = to(server)
+        transport.meanwhile = begun.set
+        assert transport.send(parcel()) == "250 seen"
+        transport.meanwhile = None
+        assert transport.send(parcel()) == "250 seen"
 
 
 def test_the_letter_arrives_as_it_was_written(to: Callable[..., Smtp]) -> None:

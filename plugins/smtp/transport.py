@@ -8,6 +8,7 @@ the connection, the login or the encryption is never the letter's fault.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from kefud.api import DeliveryFailed, KefudError, Parcel
 
@@ -25,6 +26,7 @@ class Smtp:
     def __init__(self, id: str, settings: Settings) -> None:
         self.id = id
         self.settings = settings
+        self.meanwhile: Callable[[], object] | None = None
         self._dialogue: Dialogue | None = None
         self._served: OrderedDict[str, set[str]] = OrderedDict()
 
@@ -62,7 +64,7 @@ class Smtp:
             data = on_the_wire(message)
             extras = self._extras(dialogue, sender, recipients, message, len(data))
             try:
-                outcome = dialogue.deliver(sender, recipients, data, extras)
+                outcome = dialogue.deliver(sender, recipients, data, extras, self.meanwhile)
             except Lost as loss:
                 self._dialogue = None
                 if fresh or dialogue.body_sent:

@@ -183,7 +183,8 @@ class Transport(Protocol):
     """A way out for letters. Runs in a child process; never loops or retries: the outbox decides.
 
     ``send`` returns the receiving side's answer ("250 2.0.0 Ok: queued as 4B1C"), or raises DeliveryFailed.
-    ``finish`` ends a burst (closes the connection).
+    ``finish`` ends a burst (closes the connection). One with an attribute ``meanwhile`` finds a callable or None in it at each
+    ``send``, to be called once the letter is with the receiving side and its answer is still to come: the next is built then.
     """
 
     id: str

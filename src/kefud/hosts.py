@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -343,6 +344,23 @@ _Ready = tuple[Parcel, _Papers]
 """A letter that can be sent."""
 
 
+class _Coming:
+    """The next letter, printed and built once: while the server thinks about the one before, where the transport lets us.
+
+    ``harmless`` is one without papers: should printing end this process, the one before would be sent again and again.
+    """
+
+    def __init__(self, prepare: Callable[[], _Ready | Sent], *, harmless: bool) -> None:
+        self._prepare = prepare
+        self.harmless = harmless
+        self._made: _Ready | Sent | None = None
+
+    def prepared(self) -> _Ready | Sent:
+        if self._made is None:
+            self._made = self._prepare()
+        return self._made
+
+
 class TransportHost:
     """Prints, builds and sends letters, one after the other over one connection."""
 
@@ -367,9 +385,11 @@ class TransportHost:
         ready = self._prepared(waiting[0]) if waiting else None
         try:
             while waiting and ready is not None:
-                line.tell(self._sent(waiting.pop(0), ready))
+                letter = waiting.pop(0)
+                coming = _Coming(partial(self._prepared, waiting[0]), harmless=not waiting[0].prints) if waiting else None
+                line.tell(self._sent(letter, ready, coming))
                 count += 1
-                ready = self._prepared(waiting[0]) if waiting else None
+                ready = coming.prepared() if coming else None
                 if not line.goes_on():
                     break
                 reached("letter.told")
@@ -404,11 +424,13 @@ class TransportHost:
             what = f"building failed: {type(error).__name__}: {error}"
             return Sent(dispatch.id, dispatch.epoch, False, None, what, ours=True)
 
-    def _sent(self, dispatch: Dispatch, ready: _Ready | Sent) -> Sent:
+    def _sent(self, dispatch: Dispatch, ready: _Ready | Sent, coming: _Coming | None = None) -> Sent:
         if isinstance(ready, Sent):
             return ready
         parcel, papers = ready
         reached("letter.sending")
+        if hasattr(self.transport, "meanwhile"):
+            self.transport.meanwhile = coming.prepared if coming and coming.harmless else None
         try:
             answer = self.transport.send(parcel)
             reached("letter.sent")

@@ -149,7 +149,7 @@ def taking(bench: Bench) -> Figures:
 
 
 def letters(bench: Bench) -> Figures:
-    """Plain letters that wait in the outbox, beside what the server takes on one connection from smtplib.
+    """Plain letters that wait in the outbox, beside what the server takes of the same ones on one connection from smtplib.
 
     Of two servers: one that people run (aiosmtpd), and one that does nothing with what it is given.
     """
@@ -165,7 +165,13 @@ def letters(bench: Bench) -> Figures:
 def _letters(bench: Bench, sink: Sink, which: str) -> Figures:
     import smtplib
 
-    content = b"Subject: x\r\nFrom: service@example.cn\r\nTo: owner@example.com\r\n\r\n" + b"x" * 70 + b"\r\n" * 20
+    from kefud.compose import Draft, build_mail
+    from kefud.desk.message import Address
+
+    content = build_mail(
+        Draft(LETTER["subject"], LETTER["text"], ""), sender=Address("客户服务中心", "service@example.cn"),
+        to=[Address("", "owner@example.com")], message_id="<letter@example.cn>", date=datetime.now(UTC), automatic="auto-replied",
+    )  # fmt: skip
     kefud = bench.kefud("letters", smtp_port=sink.port)
     _made_store(kefud.database, 0)
     _put_letters(kefud.database, 1000)
@@ -392,11 +398,14 @@ def _made_store(database: Path, tickets: int) -> None:
         grow(database, tickets, 10 * tickets)
 
 
+LETTER = {"subject": "关于您来件的回复", "text": "您好！\n您的来件我们已经收到。\n" * 10}
+
+
 def _put_letters(database: Path, count: int) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000000")
     row = {
         "recipient": "requester", "addresses": '["owner@example.com"]', "template": "replies/acknowledgement", "in_reply_to": "",
-        "references": "[]", "subject": "关于您来件的回复", "text": "您好！\n您的来件我们已经收到。\n" * 10, "html": "",
+        "references": "[]", **LETTER, "html": "",
         "automatic": "auto-replied", "documents": "[]", "attachments": "[]", "transport": "mail", "status": "pending", "hold": "",
         "key": "", "meets": "", "priority": 5, "attempts": 0, "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "",
         "created_at": now, "told": True,

@@ -1,17 +1,20 @@
-"""A channel that fetches ahead: its source is told of a batch only when that is durable, and one batch at most is under way."""
+"""What is begun before its turn: a channel's next batch, of which the source hears only when it is durable, and the next letter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kefud.api import Arrival, Ledger
+from kefud.api import Arrival, Ledger, Parcel
+from kefud.compose import Press
+from kefud.desk.dispatch import Dispatch
+from kefud.desk.message import Address
 from kefud.errors import KefudError
-from kefud.hosts import ChannelLane
+from kefud.hosts import ChannelLane, TransportHost
 
 NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
 
@@ -121,3 +124,56 @@ def test_the_time_goes_on_while_a_batch_is_under_way() -> None:
 
     run(Watching(2, ahead=True), Desk())
     assert NOW < moments[0] <= moments[1]
+
+
+class Slow:
+    """A transport that says what it was asked, and lets others work while it would wait."""
+
+    id = "mail"
+
+    def __init__(self, did: list[str]) -> None:
+        self.meanwhile: Callable[[], object] | None = None
+        self._did = did
+
+    def send(self, parcel: Parcel) -> str:
+        self._did.append(f"{parcel.id} on its way")
+        if self.meanwhile:
+            self.meanwhile()
+        self._did.append(f"{parcel.id} taken")
+        return "250 taken"
+
+    def finish(self) -> None:
+        pass
+
+
+class Watched(TransportHost):
+    """Notes when a letter is prepared."""
+
+    did: list[str]
+
+    def _prepared(self, dispatch: Dispatch) -> Any:
+        self.did.append(f"{dispatch.id} prepared")
+        return super()._prepared(dispatch)
+
+
+def letter(id: int, prints: bool) -> Dispatch:
+    us, them = Address("", "kefu@estate.example.com"), Address("", "wuye@property.example.com")
+    paper = ((7, "notice", f"2025/notice-{id}", {}),) if prints else ()
+    return Dispatch(id, 1, f"<{id}@estate.example.com>", "KF20250303-0001", us, (them,), "联系单", "请办理", NOW, prints=paper)
+
+
+class Printer(Press):
+    def print(self, form: str, data: Mapping[str, Any]) -> bytes:
+        return b"%PDF"
+
+
+def test_the_next_letter_is_built_while_the_server_thinks_but_no_paper_is_printed(tmp_path: Path) -> None:
+    """Should printing end the process, the letter before would have left and nobody would know."""
+    did: list[str] = []
+    host = Watched(Slow(did), Printer([]), tmp_path)
+    host.did = did
+    assert host.send(Desk(), [letter(1, False), letter(2, False), letter(3, True), letter(4, False)]) == 4  # type: ignore[arg-type]
+    assert did == [
+        "1 prepared", "1 on its way", "2 prepared", "1 taken", "2 on its way", "2 taken", "3 prepared", "3 on its way",
+        "4 prepared", "3 taken", "4 on its way", "4 taken",
+    ]  # fmt: skip
