@@ -153,6 +153,27 @@ def test_a_question_or_half_a_word_decides_nothing(mail: str) -> None:
     assert signed(mail) is None
 
 
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "同意，请按以下意见办理：先核实情况，别跟业主说。", "同意，请按如下要求落实：先让施工方报价", "同意，需总监签字。",
+        "同意，须经财务审核后发出。",
+        "批准需报总部。", "同意书已收到，我明天看", "同意，以下内容：\n好的",
+    ],
+)
+def test_a_yes_on_a_condition_or_that_is_none_lets_nothing_leave(mail: str) -> None:
+    said = signed(mail)
+    assert said is not None and said.waits and not said.text
+
+
+@pytest.mark.parametrize(
+    "mail", ["同意", "同意放行", "同意，请尽快发出", "同意按上述答复发出", "同意该答复", "同意。李经理", "同意，请安排王师傅上门"]
+)
+def test_a_plain_yes_lets_it_leave(mail: str) -> None:
+    said = signed(mail)
+    assert said is not None and said.approved and not said.waits
+
+
 REMARK = "请小王先和开发商核实清楚再说,别把延期的事说漏了"
 
 

@@ -285,10 +285,11 @@ class Casework:
         message = reading.message
         ids = [*message.in_reply_to, *reversed(message.references)]
         addresses = [a.email for a in (*message.to, *message.cc)]
-        keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses)}
+        known = tickets.by_message_ids(tx, ids)
+        # A letter that is not in the store was written after the backup it was restored from: its ticket's id is another's now.
+        keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses) if not t.message_id or t.ticket in known}
         if back := self._by_return_path(tx, message):
             keyed.add(back["ticket"] or 0)
-        known = tickets.by_message_ids(tx, ids)
         named = tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}"))
         candidates = list(dict.fromkeys([*keyed, *known, *named.values()]))
         loaded = tickets.load(tx, candidates)

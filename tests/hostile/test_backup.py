@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from hostile.station import Station, environment, kefud, station
@@ -14,7 +16,7 @@ from servers.scripted_smtp import ScriptedSmtp
 from torture.crash import message_id, with_attachment
 
 from kefud.cli import kefud as command
-from kefud.store import letters
+from kefud.store import letters, tickets
 
 RUDE = "西门保安态度恶劣,骂人,我要投诉,请给我一个说法。"
 
@@ -96,3 +98,41 @@ def test_what_waited_when_the_backup_was_made_is_held_in_the_copy_only(tmp_path:
                 assert smtp.letters == []
         with office.office.db.write() as tx:
             assert letters.hold_all(tx, "备份") == len(waiting)
+
+
+def test_who_carries_on_with_a_copy_gives_no_number_again_and_mistakes_nobody(tmp_path: Path) -> None:
+    """What came after the backup is lost; its numbers and letters are in people's hands all the same."""
+    leak = "电话{}。我家厨房漏水,请来修。"
+    (tmp_path / "here").mkdir()
+    with ScriptedSmtp() as smtp, ScriptedSmtp() as elsewhere:
+        here = Station(tmp_path / "here", smtp=smtp)
+        with here.office:
+            here.put(mail(f"1号楼1单元101张一,{leak.format('13612345678')}", sender="zhang@mail.example.com", name="张一"))
+            here.work()
+            run(here, "db", "backup", str(tmp_path / "backup"))
+            here.put(mail(f"12号楼2单元303李建国,{leak.format('13655557788')}", sender="li@mail.example.com", name="李建国"))
+            here.work()
+            [receipt] = here.delivered("li@mail.example.com")
+            given = {n for t in here.tickets for n in (t.number, *(d.number for d in t.documents))}
+        there = restored(tmp_path / "there", tmp_path / "backup", elsewhere)
+        there.now = here.now + timedelta(hours=2)
+        with there.office:
+            there.put(mail(f"8号楼2单元1201王小明,{leak.format('13777776666')}", sender="wang@mail.example.com", name="王小明"))
+            there.work()
+            new = there.tickets[-1]
+            assert new.id == 2 and given.isdisjoint({new.number, *(d.number for d in new.documents)} - {""})
+            there.put(mail("补充:家中老人住院,下午四点后有人。", sender="li@mail.example.com", name="李建国", answers=receipt))
+            there.work()
+            assert [m["sender"] for m in messages(there, new.id)] == ["wang@mail.example.com"], "an answer to a lost letter is nobody's"
+            assert there.broken() == []
+        later = Station(tmp_path / "there", smtp=elsewhere)
+        later.now, later._mails = there.now, 2000
+        with later.office:
+            later.put(mail(f"9号楼2单元1201陈样,{leak.format('13777775555')}", sender="chen@mail.example.com", name="陈样"))
+            later.work()
+            assert int(later.tickets[-1].number[-4:]) - int(new.number[-4:]) <= 2, "numbers are left out once"
+
+
+def messages(office: Station, ticket: int) -> list[dict[str, Any]]:
+    with office.office.db.read() as tx:
+        return tickets.messages_of(tx, ticket)

@@ -101,17 +101,67 @@ def test_erased_from_everywhere_and_the_store_is_whole(office: Station) -> None:
 
 def restored(office: Station, backup: Path) -> None:
     """A backup brings the person back; the list of erasures, which stayed, takes her away again."""
-    office.office.db.close()
-    for file in office.home.glob("kefud.db*"):
-        file.unlink()
-    shutil.copy(backup / "kefud.db", office.home / "kefud.db")
-    shutil.copytree(backup / "blobs", Path(office.loaded.spool) / "blobs", dirs_exist_ok=True)
+    restored_from(office, backup)
     assert traces(office, PHONE)
     erasures = (Path(office.loaded.spool) / "erasures.json").read_text()
     assert PHONE not in erasures and EMAIL not in erasures
     run(office, "privacy", "replay")
     assert traces(office, PHONE, EMAIL) == []
     assert office.broken() == []
+
+
+def test_what_is_known_of_a_person_leads_on(tmp_path: Path) -> None:
+    """Once the address is gone from the first ticket nobody could find the second; an office's own address leads nowhere."""
+    with station(tmp_path) as office:
+        office.put(mail(RUDE, sender=EMAIL, name=NAME))
+        office.put(mail(f"{OTHER_NAME},我是8号楼2单元1201的,同一个邮箱借用一下。墙面渗水。", sender=EMAIL, name=OTHER_NAME))
+        office.work()
+        office.pass_time(days=10)
+        office.put(mail(f"12号楼2单元303{NAME},我家厨房水管漏水,请派人来修。", sender=EMAIL, name=NAME))
+        office.work()
+        run(office, "privacy", "erase", PHONE, "--yes", "--reason", "asked in writing")
+        assert [t.requester.name for t in office.tickets] == ["", OTHER_NAME, ""], "who only shares her mailbox keeps his matter"
+        assert traces(office, PHONE, EMAIL) == []
+
+
+GUEST, GUEST_PHONE, GUEST_NAME = "li@other.example.com", "13655557788", "李建国"
+
+
+def test_who_was_merged_into_anothers_ticket_is_found_told_and_erased(tmp_path: Path) -> None:
+    span = ["--since", MONDAY.isoformat(), "--until", "2099-01-01", "--reason", "x", "--plain", "--json"]
+    with station(tmp_path) as office:
+        office.put(mail(RUDE, sender=EMAIL, name=NAME))
+        office.work()
+        backup = office.home / "backup"
+        office.pass_time(hours=1)
+        office.put(mail(f"我是12号楼2单元303的{GUEST_NAME},电话{GUEST_PHONE}。西门保安态度恶劣,骂人,我要投诉。", sender=GUEST, name=GUEST_NAME))
+        office.work()
+        [ticket] = office.tickets
+        run(office, "db", "backup", str(backup))
+        assert {r["email"] for r in json.loads(run(office, "privacy", "impact", *span).output)} == {EMAIL, GUEST}
+        target = office.home / "out.zip"
+        run(office, "privacy", "export", GUEST, "-o", str(target), "--reason", "asked in writing")
+        with zipfile.ZipFile(target) as archive:
+            data = archive.read("data.json").decode()
+        assert ticket.number in data and GUEST in data and "骂人" in data
+        assert PHONE not in data and EMAIL not in data and NAME not in data
+        run(office, "privacy", "erase", GUEST, "--yes", "--reason", "asked in writing")
+        assert traces(office, GUEST, GUEST_NAME) == [f for f in traces(office, GUEST, GUEST_NAME) if "backup" in f]
+        assert PHONE in office.tickets[0].text and office.tickets[0].status == ticket.status, "the other's matter goes on"
+        shutil.move(Path(office.loaded.spool) / "erasures.json", office.home / "set-aside.json")
+        assert "name the list with --list" in run(office, "privacy", "replay").output
+        restored_from(office, backup)
+        assert traces(office, GUEST)
+        run(office, "privacy", "replay", "--list", str(office.home / "set-aside.json"))
+        assert traces(office, GUEST) == [] and (Path(office.loaded.spool) / "erasures.json").exists()
+
+
+def restored_from(office: Station, backup: Path) -> None:
+    office.office.db.close()
+    for file in office.home.glob("kefud.db*"):
+        file.unlink()
+    shutil.copy(backup / "kefud.db", office.home / "kefud.db")
+    shutil.copytree(backup / "blobs", Path(office.loaded.spool) / "blobs", dirs_exist_ok=True)
 
 
 def test_whose_data_moved_and_to_whom(office: Station) -> None:

@@ -17,7 +17,7 @@ from kefud.cli.common import as_json, cut, local, office, show, table
 from kefud.cli.ticket import instant
 from kefud.config import Site, loopback
 from kefud.desk.discretion import contact_shown
-from kefud.desk.phones import mask_phone
+from kefud.desk.phones import mask_phone, normalise_phone
 from kefud.desk.ticket import Ticket, chinese
 from kefud.desk.view import ticket_json
 from kefud.errors import Usage
@@ -62,7 +62,7 @@ def export(ctx: click.Context, person: str, output: str, reason: str) -> None:
     with office(ctx) as found:
         note(found, "export", _code(who), reason)
         with found.db.read() as tx:
-            held = personal.find(tx, who)
+            held = personal.find(tx, who, _ours(found))
             others = personal.other_names(tx, held) | {h.owner for h in found.site.houses.values()}
             pages = [_page(page) for page in personal.held(tx, held)]
         shown = for_the_eyes_of(held.person, pages, others)
@@ -111,9 +111,11 @@ def erase(ctx: click.Context, person: str, reason: str, yes: bool) -> None:
     who = _person(person)
     with office(ctx) as found:
         with found.db.read() as tx:
-            count = len(personal.find(tx, who).tickets)
+            meant = personal.find(tx, who, _ours(found))
         if not yes:
-            click.confirm(f"{count} tickets will be emptied for good. Go on?", abort=True)
+            known = ", ".join(sorted(meant.person.marks) + sorted(meant.person.names))
+            told = f"{len(meant.tickets)} tickets of {known} will be emptied for good"
+            click.confirm(f"{told}, {len(meant.messages)} messages on others' tickets blanked. Go on?", abort=True)
         note(found, "erase", _code(who), reason)
         done = erase_now(found, who)
     click.echo(
@@ -127,23 +129,40 @@ def erase(ctx: click.Context, person: str, reason: str, yes: bool) -> None:
 def erase_now(found: Office, who: Person) -> personal.Erasure:
     """Erase and leave no trace in the files of the store."""
     with found.db.write() as tx:
-        known = personal.find(tx, who).person
-        done = personal.erase(tx, who, found.spool, found.clock(), f"user:{getpass.getuser()}")
+        meant = personal.find(tx, who, _ours(found))
+        done = personal.erase(tx, meant, found.spool, found.clock(), f"user:{getpass.getuser()}")
     if done.tickets or done.mentions:
-        personal.remember_erasure(found.spool, known, found.clock())
+        personal.remember_erasure(found.spool, meant.person, found.clock())
     for file in done.files:
         file.unlink(missing_ok=True)
     personal.overwrite(found.db)
     return done
 
 
+def _ours(found: Office) -> set[str]:
+    """Numbers and addresses of the office, its parties and roles: they stand on tickets of many people."""
+    site = found.site
+    addresses = {a for p in site.parties for a in (*p.addresses, p.fallback)} | {a for r in site.roles for a in (r.address, r.deputy)}
+    return {a.lower() for a in (*addresses, *site.own)} | {normalise_phone(site.hotline)} - {""}
+
+
 @privacy.command()
+@click.option("--list", "erasures", type=click.Path(exists=True, dir_okay=False), help="The erasures.json of the spool set aside.")
 @click.pass_context
-def replay(ctx: click.Context) -> None:
-    """After a restore: erase again who was erased since the backup was made."""
+def replay(ctx: click.Context, erasures: str | None) -> None:
+    """After a restore: erase again who was erased since the backup was made.
+
+    The list of erasures stands in the spool, not in the backup: name that of the spool you have set aside.
+    """
     with office(ctx) as found:
+        path = Path(erasures) if erasures else found.spool / personal.ERASURES
+        if not path.exists():
+            click.echo(f"there is no {path}: if anybody was ever erased here, name the list with --list", err=True)
+            return
+        if erasures and path.resolve() != (found.spool / personal.ERASURES).resolve():
+            personal.adopt_erasures(found.spool, path)
         with found.db.read() as tx:
-            people = personal.to_erase_again(tx, found.spool)
+            people = personal.to_erase_again(tx, path)
         for person in people:
             note(found, "erase", _code(person), "replayed after a restore")
             erase_now(found, person)

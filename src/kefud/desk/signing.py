@@ -21,19 +21,25 @@ _QUESTION = re.compile(r"[^,。;!\n]{0,20}(?:吗|\?)")
 _TEXT = re.compile(
     r"(?:^|(?<=[\s,。;:!、]))(?:但|不过|请|麻烦|统一|并){0,2}(?:"
     r"将?(?:内容|文字|答复|函件|口径)?(?:改为|改成|修改为|更改为|改作)"
-    r"|[按以](?:以下|下述|如下|下列|下面)的?(?:内容|口径|文本|意见|文字|说法)?(?:统一)?(?:答复|回复|发出)?(?:业主|顾客|客户)?"
+    r"|[按以](?:以下|下述|如下|下列|下面)的?(?:内容|口径|文本|意见|文字|说法)?(?:统一)?(?:答复|回复|发出)(?:业主|顾客|客户)?(?=[\s:,])"
+    r"|[按以](?:以下|下述|如下|下列|下面)的?(?:内容|口径|文本|文字|说法)(?:统一)?(?:业主|顾客|客户)?(?=\s{0,2}(?::|\n))"
     r"|(?:答复|回复)(?:业主|顾客|客户)?(?:口径|内容|文本|意见)?(?:如下|为?(?=\s{0,2}:)))[\s:,]{0,4}"
 )
 _AS_PROPOSED = re.compile(
     r"(?:请?[按照以]?(?:上述|原)?拟(?:定|答复|稿)?(?:的)?(?:答复|办理|发出|执行)?|谢谢|辛苦|请?尽快(?:办理|发出|答复|回复)?)"
 )
-_FIRST = re.compile(r"先|但|不过|可是|待|等|再|别|不|勿|未|没|暂|前提|如果|若|只|核实|确认|补充|注意|改|加上|去掉|删|吗|\?")
+_FIRST = re.compile(
+    r"先|但|不过|可是|待|等|再|别|不|勿|未|没|暂|前提|如果|若|只|核实|确认|补充|注意|改|加上|去掉|删|吗|\?"
+    r"|需|须|应|必|签字|盖章|审[核批阅]|请示|报(?!修)|后(?:方|才)?(?:可|能)?(?:发|放行|办|执行)|以下|下述|如下|下列"
+)
+_GOES_ON = re.compile(r"$|[\s,。;:!、~(（]|[按照请]|该|此|上述|以上|原|拟|处理|方案|意见|贵|你|客服|谢")
+"""What may follow a yes. Anything else makes another word of it: 同意书, 批准需…"""
 _LEAD = re.compile(r"[\s,。;:!]*(?:因为?|由于)?(?:理由|意见|原因)?(?:是|为)?[:,。\s]*")
 _GREETING = re.compile(r"\s*(?:[\u4e00-\u9fff]{0,12}[:,]?\s*(?:您好|你好|早上好|上午好|下午好)|[\u4e00-\u9fff]{2,12}:)[!,。:]*\s*$")
 _CLOSING = re.compile(
     r"\s*(?:--|—|此致|谢谢|祝好|以上|发自|来自|[\u4e00-\u9fff]{2,8}(?:部|中心|公司|办公室)\s*$|\d{4}年\d{1,2}月\d{1,2}日\s*$)"
 )
-_MARKS = " \t\n,,。;;::!!"
+_MARKS = " \t\n,，。;；:：!！"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,12 @@ class Signed:
     approved: bool
     text: str = ""
     remark: str = ""
+    doubtful: bool = False
 
     @property
     def waits(self) -> bool:
-        """A yes that asks for something first: a person sees to it before anything leaves."""
-        return self.approved and bool(_FIRST.search(fold(self.remark)))
+        """A yes that asks for something first, or may be none: a person sees to it before anything leaves."""
+        return self.approved and (self.doubtful or bool(_FIRST.search(fold(self.remark))))
 
 
 def signed(mail: str) -> Signed | None:
@@ -68,16 +75,16 @@ def signed(mail: str) -> Signed | None:
     yes = _YES.match(first)
     if yes is None or _QUESTION.match(first, yes.end()):
         return None
-    return _approved(_after(lines, yes.end()))
+    return _approved(_after(lines, yes.end()), doubtful=not _GOES_ON.match(first, yes.end()))
 
 
-def _approved(rest: str) -> Signed | None:
+def _approved(rest: str, doubtful: bool) -> Signed | None:
     found = _TEXT.search(fold(rest))
     if found is None:
         remark = rest.strip(_MARKS)
-        return Signed(True, remark="" if _AS_PROPOSED.fullmatch(fold(remark)) else remark)
+        return Signed(True, remark="" if _AS_PROPOSED.fullmatch(fold(remark)) else remark, doubtful=doubtful)
     text = rest[found.end() :].strip()
-    return Signed(True, text, rest[: found.start()].strip(_MARKS)) if text else None
+    return Signed(True, text, rest[: found.start()].strip(_MARKS), doubtful) if text else None
 
 
 def _after(lines: list[str], place: int) -> str:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 _NUMBER = re.compile(r"KF(\d{8})[-－—]?(\d{4,6})(?!\d)", re.IGNORECASE)
 _SEPARATORS = " \t\u3000、,，;；:：.。和及与"
 _READ = re.compile(r"^(?:已阅|已閱|已查阅|阅|閱|已读|知悉|收到|同意)(?:[\s\u3000,，。.;；:：!！]+|$)")
-_IMPORTANT = re.compile(r"^(?:列为|列為|标为|标记为|按|属|屬)?重要(?:事项|事項|件|处理)?(?![性])[\s\u3000,，。.;；:：!！]*")
+_IMPORTANT = re.compile(r"^(?:列为|列為|标为|标记为|按|属|屬)?重要(?:事项|事項|件|处理)?(?:$|[\s\u3000,，。.;；:：!！、]+)")
+_NOT_SIGNED = re.compile(
+    r"^我?(?:还|尚|暂时?|今天|目前)?(?:未|没有?)(?:来得及|有?时间|空)?(?:详?细)?[阅閱看读签]|^不同意|^拒签|^(?:收回|撤回|取消|作废)|代签|代阅"
+)
+_COURTESY = re.compile(r"(?:谢谢|感谢|多谢|辛苦了?|好的?|收到|明白|知道了|了解|嗯|ok)(?:大家|各位|你们)?[\s,，。.!！~～]*", re.IGNORECASE)
+_NAME = re.compile(r"[\u4e00-\u9fff]{1,3}(?:经理|总监|主任|主管|部长|书记|总)$")
 _HISTORY = re.compile(
     r"^\s*(?:-{2,}\s*(?:原始|轉寄|转发|Original)|发件人[:：]|寄件者[:：]|From:\s|在.{4,80}(?:写道|寫道)[:：]?\s*$"
     r"|On .{4,120}wrote:\s*$|_{10,})"
@@ -40,6 +45,7 @@ class SignOff:
 def read_sign_off(text: str) -> SignOff:
     """The sign-off in a mail's own words; quoted lines, signatures and the history below are not its words.
 
+    Who says that he has not read, does not agree or takes back has not signed: then it is empty. Thanks and a name are no words.
     A line that begins with ticket numbers is an order for them ("KF20250303-0001 请今天上门"); with 重要 first it marks them
     ("KF20250303-0001 重要"), and what follows is an order as well.
     """
@@ -56,11 +62,14 @@ def read_sign_off(text: str) -> SignOff:
             for number in numbers if rest else ():
                 orders[number] = f"{orders[number]};{rest}" if number in orders else rest
             continue
+        if _NOT_SIGNED.search(line):
+            return SignOff()
         begins = _READ.match(line)
         if begins:
             read, line = True, line[begins.end() :].strip()
-        if line:
+        if line and not _COURTESY.fullmatch(line) and not (read and _NAME.fullmatch(line)):
             free.append(line)
+        read = read or bool(line)
     return SignOff(read or bool(free or orders or important), "\n".join(free), orders, tuple(important))
 
 

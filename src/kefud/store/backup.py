@@ -6,11 +6,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from datetime import date
 from pathlib import Path
 
 from kefud.errors import KefudError
-from kefud.store import letters
-from kefud.store.database import Database
+from kefud.store import letters, numbers, settings
+from kefud.store.database import Connection, Database
+
+RESTORED = "restored"
 
 
 def back_up(db: Database, spool: Path, target: Path, *, files: bool = True) -> int:
@@ -41,11 +44,24 @@ def _copy(db: Database, spool: Path, target: Path) -> int:
 
 
 def hold_letters(copy: Database) -> int:
-    """In a store that was restored: hold what waited when the backup was made. It may have gone out since."""
+    """In a store that was restored: hold what waited when the backup was made. It may have gone out since.
+
+    Whoever carries on with it leaves out some numbers, for they may have been given out since (RULES §7).
+    """
     with copy.write() as tx:
         count = letters.hold_all(tx, "恢复自备份:备份之后可能已经发出,请核对后放行")
+        settings.keep_setting(tx, RESTORED, "1")
     copy.close()
     return count
+
+
+def carry_on(tx: Connection, day: date) -> bool:
+    """The first start on a store that was restored: count on beyond what may have been given out since. Whether it is one."""
+    if not settings.setting(tx, RESTORED):
+        return False
+    numbers.leave_out(tx, day)
+    settings.keep_setting(tx, RESTORED, "")
+    return True
 
 
 def _copy_sqlite(db: Database, target: Path) -> int:

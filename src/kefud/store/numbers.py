@@ -16,6 +16,9 @@ SERIES = {
 }  # fmt: skip
 """Forms that carry a number of their own, and the word their yearly series begins with (S1-4.3.6)."""
 
+LEFT_OUT = 200
+"""Numbers that are left out after a restore: more than an office gives out between two backups."""
+
 IMPORTED = "imported."
 """Before the name of a series: up to where its numbers came from elsewhere."""
 
@@ -55,6 +58,17 @@ def at_least(tx: Connection, name: str, value: int) -> None:
         tx.execute(insert(Counter).values(name=name, value=value))
     elif current < value:
         tx.execute(update(Counter).where(Counter.name == name).values(value=value))
+
+
+def leave_out(tx: Connection, day: date) -> None:
+    """After a restore: the next numbers of the day and of the year's series lie beyond all that may have been given out since."""
+    for form in SERIES:
+        name = f"{form}.{day.year}"
+        if last := tx.scalar(select(Counter.value).where(Counter.name == name)):
+            for series in (name, IMPORTED + name):
+                at_least(tx, series, last + LEFT_OUT)
+    today = f"ticket.{day:%Y%m%d}"
+    at_least(tx, today, (tx.scalar(select(Counter.value).where(Counter.name == today)) or 0) + LEFT_OUT)
 
 
 def brought(tx: Connection, form: str, number: str) -> None:

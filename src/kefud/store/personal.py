@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, delete, insert, or_, select, update
 
+from kefud.desk.ticket import Ticket
 from kefud.errors import KefudError
 from kefud.privacy import TOMBSTONE, Person, digest, spelled, without
 from kefud.store import blobs, settings, tickets
@@ -87,24 +88,36 @@ def broken_accesses(tx: Connection) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is held about a person: who he is by all we know, and the tickets that are his."""
+    """What is held about a person: who he is by all we know, the tickets that are his, and what he wrote on those of others."""
 
     person: Person
     tickets: tuple[int, ...]
+    messages: tuple[int, ...] = ()
 
 
-def find(tx: Connection, person: Person) -> Found:
-    """The tickets a person opened or wrote on, and every number, address and name he is known by there."""
-    own = select(TicketRow.id).where(
-        or_(TicketRow.requester_phone.in_(person.phones), TicketRow.requester_email.in_(person.emails))
-    )
-    wrote = select(MessageRow.ticket).where(MessageRow.sender.in_(person.emails), MessageRow.author == "requester")
-    ids = sorted({*tx.scalars(own), *tx.scalars(wrote)})
-    known = tx.execute(
-        select(TicketRow.requester_phone, TicketRow.requester_email, TicketRow.requester_name).where(TicketRow.id.in_(ids))
-    ).all()
-    full = person.joined((r[0] for r in known), (r[1] for r in known), (r[2] for r in known))
-    return Found(full, tuple(ids))
+def find(tx: Connection, person: Person, ours: Collection[str] = ()) -> Found:
+    """The tickets a person opened or wrote on, and every number, address and name he is known by there.
+
+    What these tell of him leads on: to others of the same name with that number or address, for once it is gone from here
+    nobody could find them any more. ``ours`` are numbers and addresses that are the office's own: they lead nowhere.
+    """
+    ids: set[int] = set()
+    columns = (TicketRow.id, TicketRow.requester_phone, TicketRow.requester_email, TicketRow.requester_name)
+    while True:
+        wrote = select(MessageRow.ticket).where(MessageRow.sender.in_(person.emails), MessageRow.author == "requester")
+        his = or_(
+            TicketRow.requester_phone.in_(person.phones), TicketRow.requester_email.in_(person.emails), TicketRow.id.in_(wrote)
+        )
+        rows = [r for r in tx.execute(select(*columns).where(his)) if r[0] not in ids and (not ids or r[3] in {"", *person.names})]
+        if not rows:
+            break
+        ids |= {r[0] for r in rows}
+        person = person.joined((r[1] for r in rows if r[1] not in ours), (r[2] for r in rows if r[2].lower() not in ours), (r[3] for r in rows))
+    elsewhere = select(MessageRow.id).where(
+        MessageRow.sender.in_(person.emails), MessageRow.ticket.not_in(ids),
+        or_(MessageRow.author.like("requester%"), MessageRow.author == "stranger"),
+    )  # fmt: skip
+    return Found(person, tuple(sorted(ids)), tuple(sorted(tx.scalars(elsewhere))))
 
 
 def held(tx: Connection, found: Found) -> list[dict[str, Any]]:
@@ -118,6 +131,22 @@ def held(tx: Connection, found: Found) -> list[dict[str, Any]]:
                 "letters": [dict(r._mapping) for r in letters],
             }
         )  # fmt: skip
+    return pages + _guest_pages(tx, found)
+
+
+def _guest_pages(tx: Connection, found: Found) -> list[dict[str, Any]]:
+    """What he wrote on the tickets of others, and what was written to him: of the tickets themselves no more than their numbers."""
+    rows = tx.execute(select(MessageRow).where(MessageRow.id.in_(found.messages)).order_by(MessageRow.id)).all()
+    told = select(TicketRow.id, TicketRow.number).where(TicketRow.id.in_({r.ticket for r in rows}))
+    numbers = {id: number for id, number in tx.execute(told)}
+    pages = []
+    for id, number in numbers.items():
+        letters = tx.execute(select(LetterRow).where(LetterRow.ticket == id)).all()
+        pages.append({
+            "ticket": Ticket(number=number, subject="并入他人事项一并办理"), "history": [],
+            "messages": [dict(r._mapping) for r in rows if r.ticket == id],
+            "letters": [dict(x._mapping) for x in letters if {a.lower() for a in x.addresses} & found.person.emails],
+        })  # fmt: skip
     return pages
 
 
@@ -138,11 +167,15 @@ class Erasure:
     numbers: list[str] = field(default_factory=list)
 
 
-def erase(tx: Connection, person: Person, spool: Path, now: datetime, by: str) -> Erasure:
+def erase(tx: Connection, found: Found, spool: Path, now: datetime, by: str) -> Erasure:
     """Take a person out of the store. Files named in the result are removed by the caller, after the commit."""
-    found = find(tx, person)
-    done = Erasure(tickets=len(found.tickets))
+    done = Erasure(tickets=len(found.tickets), mentions=len(found.messages))
     arrivals = set(tx.scalars(select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(found.tickets))))
+    his = MessageRow.id.in_(found.messages)
+    arrivals |= set(tx.scalars(select(MessageRow.arrival).where(his, MessageRow.arrival.is_not(None))))
+    for ticket, name, text in tx.execute(select(MessageRow.ticket, MessageRow.sender_name, MessageRow.text).where(his)).all():
+        _unsay(tx, ticket, [name, *_SENTENCE.findall(text)], now, by)
+    tx.execute(update(MessageRow).where(his).values(**_BLANK_MESSAGE))
     arrivals |= set(
         tx.scalars(select(ArrivalRow.id).where(_mentions(ArrivalRow, ("subject", "draft", "transcript"), found.person)))
     )
@@ -153,8 +186,24 @@ def erase(tx: Connection, person: Person, spool: Path, now: datetime, by: str) -
     done.originals, files = _drop_originals(tx, arrivals, spool)
     done.files += files
     words = [spelled(mark) for mark in found.person.marks]
-    done.mentions = _sweep(tx, found.person, words, now, by) if words else 0
+    done.mentions += _sweep(tx, found.person, words, now, by) if words else 0
     return done
+
+
+def _unsay(tx: Connection, ticket: int, said: Iterable[str], now: datetime, by: str) -> None:
+    """Take somebody's name and sentences out of the ticket of another person, which goes on."""
+    words = [re.compile(re.escape(x)) for x in sorted({x.strip() for x in said}, key=len, reverse=True) if len(x) > 1]
+    for table, columns in ((LetterRow, ("subject", "text", "html")), (TaskRow, ("text",)), (DocumentRow, ("data",))):
+        for row in tx.execute(select(table).where(table.ticket == ticket)).all():
+            values = {name: without(getattr(row, name), words) for name in columns}
+            tx.execute(update(table).where(table.id == row.id).values(**values))
+    _rewrite(tx, ticket, lambda row: {"why": without(row["why"], words), "data": without(row["data"], words)}, now, by)
+
+
+_SENTENCE = re.compile(r"[^。;；!！?？\n]{6,}")
+_BLANK_MESSAGE: dict[str, Any] = {
+    "sender": "", "sender_name": "", "subject": TOMBSTONE, "text": TOMBSTONE, "quoted": "", "message_id": "", "attachments": [],
+}  # fmt: skip
 
 
 def erase_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) -> list[Path]:
@@ -173,16 +222,7 @@ def _empty_ticket(tx: Connection, id: int, spool: Path, now: datetime, by: str) 
         "effects": [e.partition(":")[0] if _TELLS_OF_SOMEBODY.search(e) else e for e in effects or ()],
     }  # fmt: skip
     tx.execute(update(TicketRow).where(TicketRow.id == id).values(**empty))
-    blank = {
-        "sender": "",
-        "sender_name": "",
-        "subject": TOMBSTONE,
-        "text": TOMBSTONE,
-        "quoted": "",
-        "message_id": "",
-        "attachments": [],
-    }
-    tx.execute(update(MessageRow).where(MessageRow.ticket == id).values(**blank))
+    tx.execute(update(MessageRow).where(MessageRow.ticket == id).values(**_BLANK_MESSAGE))
     letters = select(LetterRow.id).where(LetterRow.ticket == id)
     tx.execute(update(AttemptRow).where(AttemptRow.letter.in_(letters)).values(answer=""))
     waiting = LetterRow.status.in_(("pending", "leased", "held"))
@@ -301,24 +341,39 @@ def overwrite(db: Database) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+ERASURES = "erasures.json"
+
+
 def remember_erasure(spool: Path, person: Person, now: datetime) -> None:
     """Add to the list that is gone through again after a restore. It stands beside the store, and names nobody."""
-    path = spool / "erasures.json"
+    path = spool / ERASURES
     entries = json.loads(path.read_text("utf-8")) if path.exists() else []
     salt = now.isoformat()
     entries.append({"at": salt, "marks": sorted(digest(mark, salt) for mark in person.marks)})
+    _write_erasures(path, entries)
+
+
+def adopt_erasures(spool: Path, other: Path) -> None:
+    """Add what another list has to that of the spool, so that the next restore knows of it, too."""
+    path = spool / ERASURES
+    entries = json.loads(path.read_text("utf-8")) if path.exists() else []
+    entries += [e for e in json.loads(other.read_text("utf-8")) if e not in entries]
+    _write_erasures(path, entries)
+
+
+def _write_erasures(path: Path, entries: list[dict[str, Any]]) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(entries, indent=1), "utf-8")
     temporary.chmod(0o600)
     temporary.replace(path)
 
 
-def to_erase_again(tx: Connection, spool: Path) -> list[Person]:
-    """People who were erased once and stand in the store: a backup from before brought them back."""
-    path = spool / "erasures.json"
-    entries = json.loads(path.read_text("utf-8")) if path.exists() else []
+def to_erase_again(tx: Connection, path: Path) -> list[Person]:
+    """People who were erased once, by the list in ``path``, and stand in the store: a backup from before brought them back."""
+    entries = json.loads(path.read_text("utf-8"))
     marks = {p for p in tx.scalars(select(TicketRow.requester_phone).distinct()) if p}
     marks |= {e for e in tx.scalars(select(TicketRow.requester_email).distinct()) if e}
+    marks |= {e for e in tx.scalars(select(MessageRow.sender).distinct()) if e}
     again = [m for m in marks if any(digest(m, e["at"]) in e["marks"] for e in entries)]
     return [Person(emails=frozenset({m})) if "@" in m else Person(phones=frozenset({m})) for m in sorted(again)]
 
@@ -353,7 +408,19 @@ def touched(tx: Connection, since: datetime, until: datetime) -> list[dict[str, 
                 "fields": [k for k, v in named.items() if v and v != TOMBSTONE], "recipients": sorted(x for (x,) in recipients),
             }
         )  # fmt: skip
-    return found
+    return found + _guests(tx, since, until)
+
+
+def _guests(tx: Connection, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """Who wrote on the ticket of somebody else in that span."""
+    query = select(TicketRow.number, MessageRow.sender, MessageRow.sender_name).where(
+        TicketRow.id == MessageRow.ticket, MessageRow.received_at >= since, MessageRow.received_at < until, MessageRow.sender != "",
+        MessageRow.sender != TicketRow.requester_email, or_(MessageRow.author.like("requester%"), MessageRow.author == "stranger"),
+    )  # fmt: skip
+    return [
+        {"ticket": number, "phone": "", "email": email, "name": name, "fields": ["email", *(["name"] if name else []), "text"], "recipients": []}
+        for number, email, name in tx.execute(query.distinct().order_by(TicketRow.number))
+    ]  # fmt: skip
 
 
 def past_retention(tx: Connection, before: datetime, originals_before: datetime) -> tuple[list[int], list[int]]:
