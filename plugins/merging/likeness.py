@@ -11,7 +11,7 @@ from sys import intern
 
 from kefud.api import find_houses, fold
 
-KEPT = 1024
+KEPT = 512
 """The same open tickets, at most sixty of a category, are compared with one message after another: what was worked out is kept."""
 
 _NOISE = re.compile(

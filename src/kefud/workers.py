@@ -369,7 +369,7 @@ def one_heap() -> None:
     """
     with contextlib.suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)
-        for option, value in ((-8, 1), (-3, 1 << 18), (-1, 1 << 20)):
+        for option, value in ((-8, 1), (-3, 1 << 17), (-1, 1 << 18)):
             libc.mallopt(option, value)
 
 
