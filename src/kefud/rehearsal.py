@@ -109,7 +109,7 @@ def simulate(tickets: Iterable[Ticket], room: Room, now: datetime, until: dateti
 
 def _follow(ticket: Ticket, room: Room, now: datetime, until: datetime) -> Iterator[Foreseen]:
     serial = itertools.count()
-    used: set[str] = set()
+    used = {x.key for x in ticket.letters if x.key}
     queue: list[tuple[datetime, int, str]] = []
 
     def plan(t: Ticket) -> None:

@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from line.office import Line, line, mail
 from servers.dovecot import Dovecot
 from sqlalchemy import text
 
+from kefud.cli import kefud
 from kefud.config import load
 from kefud.rehearsal import rehearse, simulate
 from kefud.store import arrivals
@@ -56,3 +58,27 @@ def test_a_department_that_never_answers_is_chased_and_reported(office: Line) ->
     assert ("requester", "replies/progress") in told
     assert all(a.at <= b.at for a, b in zip(seen, seen[1:], strict=False))
     assert _changes(office) == before
+
+
+def test_what_was_told_already_is_not_foretold_again(office: Line) -> None:
+    def foretold() -> list[str]:
+        seen = simulate(office.tickets, office.office.room(), office.now, office.now + timedelta(days=5))
+        return [f.text for f in seen if f.what == "letter" and f.to == "property_manager"]
+
+    first = foretold()
+    for _ in range(5 * 24):
+        office.pass_time(hours=1)
+        office.work()
+        if any(x.recipient == "property_manager" for t in office.tickets for x in t.letters):
+            break
+    assert len(foretold()) == len(first) - 1
+
+
+def test_a_candidate_that_names_a_store_of_its_own_is_tried_on_ours(office: Line, tmp_path: Path) -> None:
+    changed = tmp_path / "new.toml"
+    words = office.path.read_text("utf-8").replace('spool = "var"', 'spool = "elsewhere"').replace("/kefud.db", "/other.db")
+    changed.write_text(words + '\n[deadlines]\n"resolve.complaint" = "5 calendar_days"\n', "utf-8")
+    command = ["-c", str(office.path), "rehearse", "--since", "9000d", "--config", str(changed)]
+    done = CliRunner().invoke(kefud, command, catch_exceptions=False)
+    assert done.exit_code == 0 and "1 arrivals rehearsed, 1 would" in done.output
+    assert not (tmp_path / "other.db").exists() and not (tmp_path / "elsewhere").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kefud.cli.common import as_json, cut, local, office, progress, show, table
-from kefud.config import load, seconds
+from kefud.config import Loaded, load, seconds
 from kefud.errors import Usage
 from kefud.rehearsal import Difference, rehearse, simulate
 from kefud.store import arrivals, tickets
@@ -28,7 +28,7 @@ def rehearse_command(ctx: click.Context, since: str, candidate: str, as_json: bo
         start = timedelta(seconds=seconds(since))
     except ValueError as error:
         raise Usage(str(error)) from None
-    with office(ctx) as found, Office(load(candidate), exclusive=False, open_store=False) as other:
+    with office(ctx) as found, Office(_beside(found.loaded, load(candidate)), exclusive=False, open_store=False) as other:
         with found.db.read() as tx:
             stored = arrivals.filed_since(tx, found.clock() - start, Path(found.spool))
         with progress(stored, "rehearse") as items:
@@ -41,6 +41,11 @@ def rehearse_command(ctx: click.Context, since: str, candidate: str, as_json: bo
         for what, (before, after) in x.changes.items():
             click.echo(f"  {what}: {_text(before)} → {_text(after)}")
     click.echo(f"{len(stored)} arrivals rehearsed, {len(differences)} would have been treated differently", err=True)
+
+
+def _beside(ours: Loaded, candidate: Loaded) -> Loaded:
+    """The changed configuration on our own store: whatever it names for itself is neither opened nor made."""
+    return candidate.model_copy(update={"database": ours.database, "spool": ours.spool})
 
 
 def _difference(x: Difference) -> dict[str, Any]:
