@@ -148,6 +148,6 @@ class Spilled(Large):
 def tidy(spool: Path, before: float) -> None:
     """Remove what earlier runs have left behind, last written ``before`` (POSIX): nobody was told that it is safe."""
     for left in (spool / INCOMING).glob("*"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             if left.lstat().st_mtime < before:
                 left.unlink()

@@ -40,7 +40,7 @@ from kefud.periodic import Filing, Periodic, Post, Reporter, Signing, Surveying,
 from kefud.preload import PRELOAD
 from kefud.shipped import shipped
 from kefud.store import arrivals, blobs, letters, schema, settings, tickets
-from kefud.store.backup import carry_on
+from kefud.store.backup import carry_on, is_restored
 from kefud.store.database import Connection, Database
 from kefud.store.numbers import LEFT_OUT
 from kefud.supervision import Breaker, Judge, Reader
@@ -205,13 +205,16 @@ class Office:
         if self._exclusive and self.db.sqlite:
             self._lock = take_lock(self.spool / "kefud.lock")
         schema.ensure(self.db)
-        if self._exclusive:
+        with self.db.read() as tx:
+            restored = is_restored(tx)
+        if restored:  # before anything is numbered, be it by a command
             with self.db.write() as tx:
-                if carry_on(tx, self.site.calendar.local(self.clock()).date()):
-                    log.warn("restored", numbers_left_out=LEFT_OUT)
+                carry_on(tx, self.site.calendar.local(self.clock()).date())
+            log.warn("restored", numbers_left_out=LEFT_OUT)
+        if self._exclusive:
+            tidy(self.spool, math.inf if self._lock is not None else (self.clock() - timedelta(days=1)).timestamp())
         if self._lock is not None:
             self._take_over(None)
-        tidy(self.spool, math.inf if self._lock is not None else (self.clock() - timedelta(days=1)).timestamp())
 
     def _take_over(self, owners: list[str] | None) -> None:
         """What a daemon that died had in hand becomes due again; all there is where the store is ours alone."""

@@ -20,7 +20,7 @@ from torture.crash import with_attachment
 
 from kefud.cli import kefud as command
 from kefud.desk.ticket import chinese
-from kefud.privacy import REGISTER, Person, for_the_eyes_of, spelled, visible
+from kefud.privacy import REGISTER, TOMBSTONE, Person, for_the_eyes_of, spelled, visible
 from kefud.store import personal
 
 PHONE, EMAIL, NAME = "13912345671", "lihua.zhang@mail.example.com", "张丽华"
@@ -134,7 +134,8 @@ def test_who_was_merged_into_anothers_ticket_is_found_told_and_erased(tmp_path: 
         office.work()
         backup = office.home / "backup"
         office.pass_time(hours=1)
-        office.put(mail(f"我是12号楼2单元303的{GUEST_NAME},电话{GUEST_PHONE}。西门保安态度恶劣,骂人,我要投诉。", sender=GUEST, name=GUEST_NAME))
+        said = f"我是12号楼2单元303的{GUEST_NAME},电话{GUEST_PHONE}。西门保安态度恶劣,骂人,我要投诉。"
+        office.put(mail(said, sender=GUEST, name=GUEST_NAME))
         office.work()
         [ticket] = office.tickets
         run(office, "db", "backup", str(backup))
@@ -147,6 +148,8 @@ def test_who_was_merged_into_anothers_ticket_is_found_told_and_erased(tmp_path: 
         assert PHONE not in data and EMAIL not in data and NAME not in data
         run(office, "privacy", "erase", GUEST, "--yes", "--reason", "asked in writing")
         assert traces(office, GUEST, GUEST_NAME) == [f for f in traces(office, GUEST, GUEST_NAME) if "backup" in f]
+        order = next(x["text"] for x in office.letters if x["documents"])
+        assert "骂人" in order and TOMBSTONE not in order, "what both have said is hers, too"
         assert PHONE in office.tickets[0].text and office.tickets[0].status == ticket.status, "the other's matter goes on"
         shutil.move(Path(office.loaded.spool) / "erasures.json", office.home / "set-aside.json")
         assert "name the list with --list" in run(office, "privacy", "replay").output

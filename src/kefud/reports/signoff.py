@@ -10,8 +10,10 @@ _SEPARATORS = " \t\u3000、,，;；:：.。和及与"
 _READ = re.compile(r"^(?:已阅|已閱|已查阅|阅|閱|已读|知悉|收到|同意)(?:[\s\u3000,，。.;；:：!！]+|$)")
 _IMPORTANT = re.compile(r"^(?:列为|列為|标为|标记为|按|属|屬)?重要(?:事项|事項|件|处理)?(?:$|[\s\u3000,，。.;；:：!！、]+)")
 _NOT_SIGNED = re.compile(
-    r"^我?(?:还|尚|暂时?|今天|目前)?(?:未|没有?)(?:来得及|有?时间|空)?(?:详?细)?[阅閱看读签]|^不同意|^拒签|^(?:收回|撤回|取消|作废)|代签|代阅"
+    r"我?(?:还|尚|暂时?|今天|目前)?(?:未|没有?)(?:来得及|有?时间|空)?(?:详?细)?[阅閱看读签](?![到见出明])|不同意|拒签"
+    r"|(?:收回|撤回|取消|作废)[^，。,.]{0,8}(?:签阅|签字|已阅)|(?:我|本人|请|由)[^不禁严未勿]{0,15}代(?:为)?[签阅]"
 )
+"""How a mail begins that signs nothing; further on the same words are about something else."""
 _COURTESY = re.compile(r"(?:谢谢|感谢|多谢|辛苦了?|好的?|收到|明白|知道了|了解|嗯|ok)(?:大家|各位|你们)?[\s,，。.!！~～]*", re.IGNORECASE)
 _NAME = re.compile(r"[\u4e00-\u9fff]{1,3}(?:经理|总监|主任|主管|部长|书记|总)$")
 _HISTORY = re.compile(
@@ -62,7 +64,7 @@ def read_sign_off(text: str) -> SignOff:
             for number in numbers if rest else ():
                 orders[number] = f"{orders[number]};{rest}" if number in orders else rest
             continue
-        if _NOT_SIGNED.search(line):
+        if not read and not orders and not important and _NOT_SIGNED.match(line):
             return SignOff()
         begins = _READ.match(line)
         if begins:

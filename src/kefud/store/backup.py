@@ -55,13 +55,16 @@ def hold_letters(copy: Database) -> int:
     return count
 
 
-def carry_on(tx: Connection, day: date) -> bool:
-    """The first start on a store that was restored: count on beyond what may have been given out since. Whether it is one."""
-    if not settings.setting(tx, RESTORED):
-        return False
-    numbers.leave_out(tx, day)
-    settings.keep_setting(tx, RESTORED, "")
-    return True
+def is_restored(tx: Connection) -> bool:
+    """Whether nobody has carried on yet with this copy."""
+    return bool(settings.setting(tx, RESTORED))
+
+
+def carry_on(tx: Connection, day: date) -> None:
+    """The first use of a store that was restored: count on beyond what may have been given out since, once."""
+    if is_restored(tx):
+        numbers.leave_out(tx, day)
+        settings.keep_setting(tx, RESTORED, "")
 
 
 def _copy_sqlite(db: Database, target: Path) -> int:

@@ -173,9 +173,10 @@ def erase(tx: Connection, found: Found, spool: Path, now: datetime, by: str) -> 
     arrivals = set(tx.scalars(select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(found.tickets))))
     his = MessageRow.id.in_(found.messages)
     arrivals |= set(tx.scalars(select(MessageRow.arrival).where(his, MessageRow.arrival.is_not(None))))
-    for ticket, name, text in tx.execute(select(MessageRow.ticket, MessageRow.sender_name, MessageRow.text).where(his)).all():
-        _unsay(tx, ticket, [name, *_SENTENCE.findall(text)], now, by)
+    said = tx.execute(select(MessageRow.ticket, MessageRow.sender_name, MessageRow.text).where(his)).all()
     tx.execute(update(MessageRow).where(his).values(**_BLANK_MESSAGE))
+    for ticket, name, text in said:
+        _unsay(tx, ticket, [name, *_SENTENCE.findall(text)], now, by)
     arrivals |= set(
         tx.scalars(select(ArrivalRow.id).where(_mentions(ArrivalRow, ("subject", "draft", "transcript"), found.person)))
     )
@@ -191,8 +192,10 @@ def erase(tx: Connection, found: Found, spool: Path, now: datetime, by: str) -> 
 
 
 def _unsay(tx: Connection, ticket: int, said: Iterable[str], now: datetime, by: str) -> None:
-    """Take somebody's name and sentences out of the ticket of another person, which goes on."""
-    words = [re.compile(re.escape(x)) for x in sorted({x.strip() for x in said}, key=len, reverse=True) if len(x) > 1]
+    """Take somebody's name and sentences out of the ticket of another person, which goes on; what others said, too, stays."""
+    texts = (select(TicketRow.text).where(TicketRow.id == ticket), select(MessageRow.text).where(MessageRow.ticket == ticket))
+    kept = "\n".join(text for query in texts for text in tx.scalars(query))
+    words = [re.compile(re.escape(x)) for x in sorted({x.strip() for x in said}, key=len, reverse=True) if len(x) > 1 and x not in kept]
     for table, columns in ((LetterRow, ("subject", "text", "html")), (TaskRow, ("text",)), (DocumentRow, ("data",))):
         for row in tx.execute(select(table).where(table.ticket == ticket)).all():
             values = {name: without(getattr(row, name), words) for name in columns}
