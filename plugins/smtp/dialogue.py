@@ -61,6 +61,7 @@ class Dialogue:
         self.letters = 0
         self.can: dict[str, str] = {}
         self.body_sent = False
+        self._announced: Callable[[], object] | None = None
         self._meanwhile: Callable[[], object] | None = None
         self._wire = Wire(settings.host, settings.port_used, settings.timeout)
         self._secrets: tuple[str, ...] = ()
@@ -80,13 +81,22 @@ class Dialogue:
             raise
 
     def deliver(
-        self, sender: str, recipients: Sequence[str], data: bytes, extras: str, meanwhile: Callable[[], object] | None = None
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        data: bytes,
+        extras: str,
+        *,
+        announced: Callable[[], object] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Outcome:
         """One letter. ``data`` ends with the final dot; ``extras`` are parameters of MAIL.
 
-        ``meanwhile`` is called when the letter is with the server, before its answer is waited for.
+        ``announced`` is called when the server has the first commands, ``meanwhile`` when it has the letter: both before
+        its answer is waited for.
         """
         self.body_sent = False
+        self._announced = announced
         self._meanwhile = meanwhile
         self.letters += 1
         try:
@@ -156,6 +166,7 @@ class Dialogue:
         self._wire.allow(self.settings.timeout)
         if self.settings.pipelining and "PIPELINING" in self.can:
             self._wire.send(b"".join(lines) + b"DATA\r\n")
+            self._call_announced()
             first, *answers = [self._reply() for _ in lines]
             go: Answer | None = self._reply()
         else:
@@ -167,10 +178,16 @@ class Dialogue:
         answers = []
         for line in lines:
             self._wire.send(line)
+            self._call_announced()
             answers.append(self._reply())
             if not answers[0].good or answers[-1].code == 421:
                 break
         return answers
+
+    def _call_announced(self) -> None:
+        announced, self._announced = self._announced, None
+        if announced is not None:
+            announced()
 
     def _body(self, first: Answer, answers: dict[str, Answer], go: Answer | None, data: bytes) -> Outcome:
         refused = {recipient: answer for recipient, answer in answers.items() if not answer.good}

@@ -89,6 +89,29 @@ def test_others_work_while_the_server_thinks(to: Callable[..., Smtp]) -> None:
         assert transport.send(parcel()) == "250 seen"
 
 
+@pytest.mark.parametrize("can", [("PIPELINING",), ()], ids=["pipelining", "one by one"])
+def test_others_work_while_the_server_thinks_about_who_writes(to: Callable[..., Smtp], can: tuple[str, ...]) -> None:
+    """Once for each letter, however many it is for, and before anything of it is sent."""
+    begun = threading.Event()
+    calls: list[int] = []
+
+    def sender(talk: Talk, line: str) -> str:
+        talk.mail_line = line
+        return "250 seen" if begun.wait(5) else "451 nobody works"
+
+    def work() -> None:
+        calls.append(len(server.letters))
+        begun.set()
+
+    with ScriptedSmtp(can=can, MAIL=sender) as server:
+        transport = to(server)
+        transport.announced = work
+        for _ in range(2):
+            begun.clear()
+            transport.send(parcel(recipients=(A, B)))
+    assert calls == [0, 1] and len(server.letters) == 2
+
+
 def test_the_letter_arrives_as_it_was_written(to: Callable[..., Smtp]) -> None:
     letter = parcel(mail(".\n..\n...\n.QUIT\n\n.\n"))
     with ScriptedSmtp() as server:

@@ -26,6 +26,7 @@ class Smtp:
     def __init__(self, id: str, settings: Settings) -> None:
         self.id = id
         self.settings = settings
+        self.announced: Callable[[], object] | None = None
         self.meanwhile: Callable[[], object] | None = None
         self._dialogue: Dialogue | None = None
         self._served: OrderedDict[str, set[str]] = OrderedDict()
@@ -64,7 +65,9 @@ class Smtp:
             data = on_the_wire(message)
             extras = self._extras(dialogue, sender, recipients, message, len(data))
             try:
-                outcome = dialogue.deliver(sender, recipients, data, extras, self.meanwhile)
+                outcome = dialogue.deliver(
+                    sender, recipients, data, extras, announced=self.announced, meanwhile=self.meanwhile
+                )
             except Lost as loss:
                 self._dialogue = None
                 if fresh or dialogue.body_sent:

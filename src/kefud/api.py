@@ -183,8 +183,9 @@ class Transport(Protocol):
     """A way out for letters. Runs in a child process; never loops or retries: the outbox decides.
 
     ``send`` returns the receiving side's answer ("250 2.0.0 Ok: queued as 4B1C"), or raises DeliveryFailed.
-    ``finish`` ends a burst (closes the connection). One with an attribute ``meanwhile`` finds a callable or None in it at each
-    ``send``, to be called once the letter is with the receiving side and its answer is still to come: the next is built then.
+    ``finish`` ends a burst (closes the connection). Two attributes that one may have are callables or None at each ``send``,
+    to be called while an answer is waited for: ``announced`` once the receiving side has heard that a letter comes, before
+    anything of it leaves (the last one is noted on disk then); ``meanwhile`` once it has the letter (the next is built then).
     """
 
     id: str

@@ -35,6 +35,9 @@ from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of, load
 from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing, trim_heap
 
+AFRESH, MANY = 0.1, 16
+"""The daemon hears anew of letters that are noted on disk after so many seconds, or so many letters: it is not woken for each."""
+
 
 def forged(message: Message, authserv_id: str) -> bool:
     """True where our own server says that SPF or DMARC failed for the sender (S06)."""
@@ -299,23 +302,50 @@ def channel_host(site: Site, plugin: Found, ids: Sequence[str]) -> list[ChannelL
 
 
 class _Line:
-    """Tells the daemon what became of letters, and hears whether the next one may leave."""
+    """Tells the daemon what became of letters, and hears whether the next one may leave, and which further ones there are."""
 
-    def __init__(self, asker: Asker, pen: Pen | None) -> None:
+    def __init__(self, asker: Asker, pen: Pen | None, monotonic: Callable[[], float]) -> None:
         self._asker = asker
         self._pen = pen
+        self._monotonic = monotonic
+        self._owed: Sent | None = None
+        self._noted: list[Sent] = []
+        self._told_at = float("-inf")
         self._unanswered = 0
         self._may_wait = True
         self._going = True
+        self._further: list[Dispatch] = []
 
-    def tell(self, sent: Sent) -> None:
-        """Note an accepted letter on disk, then tell; where it could not be noted, the daemon must commit it at once."""
-        self._may_wait = sent.ok and self._noted(sent)
+    def owe(self, sent: Sent) -> bool:
+        """Tell later, before anything of the next letter leaves: `settle`. False where it was told at once, as there is no pen."""
+        self._owed = sent
+        if self._pen is None or not sent.ok:
+            self.settle()
+        return self._owed is not None
+
+    def settle(self) -> None:
+        """Note on disk what is owed, and tell it with what was noted since the daemon last heard.
+
+        Where it could not be noted this waits until the daemon has committed it.
+        """
+        sent, self._owed = self._owed, None
+        if sent is None:
+            return
+        self._may_wait = sent.ok and self._note(sent)
         reached("letter.noted")
-        self._asker.post("result", sent, self._may_wait)
-        self._unanswered += 1
+        self._noted.append(sent)
+        if not self._may_wait or len(self._noted) >= MANY or self._monotonic() - self._told_at >= AFRESH:
+            self.tell()
 
-    def _noted(self, sent: Sent) -> bool:
+    def tell(self) -> None:
+        if self._noted:
+            self._asker.post("result", tuple(self._noted), self._may_wait)
+            self._noted = []
+            self._told_at = self._monotonic()
+            self._unanswered += 1
+            self.hear(self._unanswered if self._may_wait else 0)
+
+    def _note(self, sent: Sent) -> bool:
         if self._pen is None:
             return False
         try:
@@ -326,15 +356,26 @@ class _Line:
         return True
 
     def goes_on(self) -> bool:
-        """Whether the next letter may leave. Waits for the daemon where the last result is on disk only when it says so."""
-        self.hear(self._unanswered if self._may_wait else 0)
+        """Whether the next letter may leave, by the answers that have come."""
+        self.hear(self._unanswered)
         return self._going
 
     def hear(self, most: int) -> None:
         """Take the answers that are there, and wait until at most so many are outstanding."""
         while self._unanswered and (self._unanswered > most or self._asker.answered()):
             self._unanswered -= 1
-            self._going = bool(self._asker.answer()) and self._going
+            going, further = self._asker.answer()
+            self._going = going and self._going
+            self._further += further
+
+    def further(self, wait: bool) -> list[Dispatch]:
+        """Letters that the daemon gave for the rest of this burst; with ``wait`` it is told everything and asked for them."""
+        if wait:
+            self.settle()
+            self.tell()
+            self.hear(0)
+        further, self._further = self._further, []
+        return further if self._going else []
 
 
 _Papers = tuple[tuple[int, str], ...]
@@ -353,47 +394,64 @@ class _Coming:
     def __init__(self, prepare: Callable[[], _Ready | Sent], *, harmless: bool) -> None:
         self._prepare = prepare
         self.harmless = harmless
-        self._made: _Ready | Sent | None = None
+        self.made: _Ready | Sent | None = None
 
     def prepared(self) -> _Ready | Sent:
-        if self._made is None:
-            self._made = self._prepare()
-        return self._made
+        if self.made is None:
+            self.made = self._prepare()
+        return self.made
 
 
 class TransportHost:
     """Prints, builds and sends letters, one after the other over one connection."""
 
-    def __init__(self, transport: Transport, press: Press, papers: Path, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        press: Press,
+        papers: Path,
+        journal: Journal | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.transport = transport
         self.press = press
         self.papers = papers
         self.journal = journal
+        self._monotonic = monotonic
 
     @asks
     def send(self, asker: Asker, batch: Sequence[Dispatch]) -> int:
-        """Send the letters in order. Before one leaves, what became of the last is on disk: in the journal, or committed.
+        """Send the letters in order, and those the daemon gives meanwhile.
 
-        With a journal the daemon's answers may come later. Without one it has committed each result before the next letter
-        leaves; meanwhile that one is printed and built.
+        Before one leaves, what became of the last is on disk: in the journal, or committed. With a journal the daemon's
+        answers may come later, and a transport that says when a letter is announced has the last one noted while the server
+        thinks about that. Without one the daemon has committed each result before the next letter is announced; meanwhile
+        that one is printed and built.
         """
         with self.journal.opened() if self.journal else nullcontext() as pen:
-            return self._send(_Line(asker, pen), list(batch))
+            return self._send(_Line(asker, pen, self._monotonic), list(batch))
 
     def _send(self, line: _Line, waiting: list[Dispatch]) -> int:
         count = 0
-        ready = self._prepared(waiting[0]) if waiting else None
+        ready: _Ready | Sent | None = None
         try:
-            while waiting and ready is not None:
+            while waiting:
                 letter = waiting.pop(0)
+                ready = ready or self._prepared(letter)
                 coming = _Coming(partial(self._prepared, waiting[0]), harmless=not waiting[0].prints) if waiting else None
-                line.tell(self._sent(letter, ready, coming))
+                sent = self._sent(letter, ready, coming, line)
+                line.settle()  # where the transport did not come so far
+                if line.owe(sent) and not (coming and coming.made and hasattr(self.transport, "announced")):
+                    line.settle()
                 count += 1
                 ready = coming.prepared() if coming else None
                 if not line.goes_on():
                     break
+                waiting += line.further(wait=not waiting)
                 reached("letter.told")
         finally:
+            line.settle()
+            line.tell()
             line.hear(0)
             doing("")
         return count
@@ -424,11 +482,15 @@ class TransportHost:
             what = f"building failed: {type(error).__name__}: {error}"
             return Sent(dispatch.id, dispatch.epoch, False, None, what, ours=True)
 
-    def _sent(self, dispatch: Dispatch, ready: _Ready | Sent, coming: _Coming | None = None) -> Sent:
+    def _sent(
+        self, dispatch: Dispatch, ready: _Ready | Sent, coming: _Coming | None = None, line: _Line | None = None
+    ) -> Sent:
         if isinstance(ready, Sent):
             return ready
         parcel, papers = ready
         reached("letter.sending")
+        if hasattr(self.transport, "announced"):
+            self.transport.announced = line.settle if line else None
         if hasattr(self.transport, "meanwhile"):
             self.transport.meanwhile = coming.prepared if coming and coming.harmless else None
         try:

@@ -21,6 +21,8 @@ from kefud.store.database import Database
 
 BATCH = 25
 LARGEST_BATCH = 100
+LONGEST_BURST = 2000
+"""Letters after which the child's call ends, and its journal with it."""
 QUICK = timedelta(seconds=1)
 """A batch that took no longer is followed by one twice as large: an urgent letter never waits long behind it."""
 LEASE_SECONDS = 900.0
@@ -50,9 +52,17 @@ class _Heard:
 class _Batch:
     """Leased letters: those nobody has heard of yet, in order, and what was heard but not recorded."""
 
-    def __init__(self, leased: Sequence[letters.Leased]) -> None:
-        self.open = {x.id: x for x in leased}
+    def __init__(self, leased: Sequence[letters.Leased], now: datetime) -> None:
+        self.open: dict[int, letters.Leased] = {}
+        self.count = 0
+        self.begun = now
         self._heard: list[_Heard] = []
+        self.add(leased, now)
+
+    def add(self, leased: Sequence[letters.Leased], now: datetime) -> None:
+        self.open |= {x.id: x for x in leased}
+        self.count += len(leased)
+        self.begun = now
 
     def hear(self, sent: Sent, at: datetime) -> None:
         self._heard.append(_Heard(sent, at, self.open.pop(sent.id)))
@@ -112,21 +122,44 @@ class Outbox:
         if self._stopping() or (self._down_until and now < self._down_until):
             return False
         self._settle()
-        until = now + timedelta(seconds=LEASE_SECONDS)
-        leased: list[letters.Leased] = []
-        with self._db.write() as tx:
-            for medium in self._media:
-                leased += letters.lease(tx, self._owner, now, until=until, most=self._most, transport=medium)
-            batch = self._dispatches(tx, leased)
+        leased, dispatches = self._lease(now)
         if not leased:
             self._end_of_burst()
             return False
         self._burst = True
         reached("letter.leased")
-        self._send(_Batch(leased), batch, now)
-        self._most = min(2 * self._most, LARGEST_BATCH) if self._clock() - now <= QUICK else BATCH
+        batch = _Batch(leased, now)
+        self._send(batch, dispatches, now)
+        self._learn_size(batch)
         self._wake()
         return True
+
+    def _lease(self, now: datetime) -> tuple[list[letters.Leased], list[Dispatch]]:
+        """The letters to be sent next, by urgency and age."""
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        leased: list[letters.Leased] = []
+        with self._db.write() as tx:
+            for medium in self._media:
+                leased += letters.lease(tx, self._owner, now, until=until, most=self._most, transport=medium)
+            return leased, self._dispatches(tx, leased)
+
+    def _further(self, batch: _Batch) -> list[Dispatch]:
+        """More letters for a child that has not many left: it need not wait while what it has sent is recorded."""
+        if 2 * len(batch.open) > self._most or batch.count >= LONGEST_BURST:
+            return []
+        try:
+            self._record(batch.take())
+            self._learn_size(batch)
+            now = self._clock()
+            leased, dispatches = self._lease(now)
+        except KefudError:  # the store is away for now: this burst ends
+            return []
+        batch.add(leased, now)
+        self._wake()
+        return dispatches
+
+    def _learn_size(self, batch: _Batch) -> None:
+        self._most = min(2 * self._most, LARGEST_BATCH) if self._clock() - batch.begun <= QUICK else BATCH
 
     def _settle(self) -> None:
         """Record what we or the journal know and the store does not: a process ended, or the store refused, in between."""
@@ -144,11 +177,13 @@ class Outbox:
         self._settled = True
 
     def _send(self, batch: _Batch, dispatches: Sequence[Dispatch], now: datetime) -> None:
-        def asked(what: str, args: tuple[Any, ...]) -> bool:
-            result, noted = args
-            batch.hear(result, self._clock())
+        def asked(what: str, args: tuple[Any, ...]) -> tuple[bool, list[Dispatch]]:
+            results, noted = args
+            for result in results:
+                batch.hear(result, self._clock())
             reached("letter.heard")
-            return (noted or self._record(batch.take())) and not self._stopping()
+            goes_on = (noted or self._record(batch.take())) and not self._stopping()
+            return goes_on, self._further(batch) if goes_on and noted else []
 
         self._settled = self._journal is None
         try:

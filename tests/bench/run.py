@@ -52,6 +52,10 @@ class Sink:
     def mails(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
+    def count(self) -> int:
+        """How many there are, at no cost worth mentioning: it is asked twenty times a second beside what is measured."""
+        return self.log.read_bytes().count(b"\n") if self.log.exists() else 0
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -172,12 +176,12 @@ def _letters(bench: Bench, sink: Sink, which: str) -> Figures:
         Draft(LETTER["subject"], LETTER["text"], ""), sender=Address("客户服务中心", "service@example.cn"),
         to=[Address("", "owner@example.com")], message_id="<letter@example.cn>", date=datetime.now(UTC), automatic="auto-replied",
     )  # fmt: skip
-    kefud = bench.kefud("letters", smtp_port=sink.port)
-    _made_store(kefud.database, 0)
-    _put_letters(kefud.database, 1000)
-    before = len(sink.mails())
-    with kefud:
-        kefud.wait(lambda: len(sink.mails()) >= before + 1000, 300)
+    before = sink.count()
+    with bench.kefud("letters", smtp_port=sink.port) as kefud:
+        kefud.ready()
+        time.sleep(4)  # what a start costs has a figure of its own
+        _put_letters(kefud.database, 1000)
+        kefud.wait(lambda: sink.count() >= before + 1000, 300)
     times = [mail["t"] for mail in sink.mails()[before:]]
     server = smtplib.SMTP("127.0.0.1", sink.port, local_hostname="bench.example")
     began = time.perf_counter()

@@ -40,7 +40,7 @@ class _Sends:
 
     def send(self, batch: Sequence[Any], asked: Callable[[str, tuple[Any, ...]], Any]) -> int:
         for dispatch in batch:
-            asked("result", (self._host.one(dispatch), True))
+            asked("result", ((self._host.one(dispatch),), True))
         return len(batch)
 
     def finish(self) -> None:

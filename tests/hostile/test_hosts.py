@@ -135,7 +135,7 @@ class Silent:
             self.sent.append(dispatch.message_id)
             if len(self.sent) == 1:
                 self.meanwhile()
-            if not asked("result", (Sent(dispatch.id, dispatch.epoch, True, 250, "250 ok"), False)):
+            if not asked("result", ((Sent(dispatch.id, dispatch.epoch, True, 250, "250 ok"),), False))[0]:
                 break
         return len(batch)
 

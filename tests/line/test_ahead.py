@@ -15,6 +15,7 @@ from kefud.desk.dispatch import Dispatch
 from kefud.desk.message import Address
 from kefud.errors import KefudError
 from kefud.hosts import ChannelLane, TransportHost
+from kefud.journal import Journal
 
 NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
 
@@ -47,14 +48,23 @@ class Source:
 class Desk:
     """The daemon's end: answers questions in their order, and takes batches until it refuses one."""
 
-    def __init__(self, refuses: str = "") -> None:
+    def __init__(self, refuses: str = "", further: Sequence[Dispatch] = ()) -> None:
         self.asked: list[str] = []
+        self.told: list[tuple[int, ...]] = []
         self._refuses = refuses
+        self._further = list(further)
         self._answers: list[Any] = []
 
     def post(self, name: str, *args: Any) -> None:
         self.asked.append(name if name != "take" else f"take {args[0][0].ref}")
-        self._answers.append({"now": NOW, "take": name != "take" or args[0][0].ref != self._refuses}.get(name, True))
+        answers = {"now": NOW, "take": name != "take" or args[0][0].ref != self._refuses, "result": (True, self._further)}
+        self._answers.append(answers.get(name, True))
+        if name == "result":
+            self.told.append(tuple(sent.id for sent in args[0]))
+            self._further = []
+
+    def answered(self) -> bool:
+        return bool(self._answers)
 
     def answer(self) -> Any:
         return self._answers.pop(0)
@@ -127,23 +137,42 @@ def test_the_time_goes_on_while_a_batch_is_under_way() -> None:
 
 
 class Slow:
-    """A transport that says what it was asked, and lets others work while it would wait."""
+    """A transport that says what it was asked, and lets others work while it would wait. ``takes`` are the seconds for each."""
 
     id = "mail"
 
-    def __init__(self, did: list[str]) -> None:
+    def __init__(self, did: list[str], takes: float = 0.0) -> None:
         self.meanwhile: Callable[[], object] | None = None
+        self.now = 100.0
         self._did = did
+        self._takes = takes
 
     def send(self, parcel: Parcel) -> str:
         self._did.append(f"{parcel.id} on its way")
         if self.meanwhile:
             self.meanwhile()
         self._did.append(f"{parcel.id} taken")
+        self.now += self._takes
         return "250 taken"
 
     def finish(self) -> None:
         pass
+
+
+class Announcing(Slow):
+    """One that says when it has announced a letter; it sees what is in the journal then."""
+
+    def __init__(self, did: list[str], journal: Journal, takes: float = 0.0) -> None:
+        super().__init__(did, takes)
+        self.announced: Callable[[], object] | None = None
+        self._journal = journal
+
+    def send(self, parcel: Parcel) -> str:
+        self._did.append(f"{parcel.id} announced")
+        if self.announced:
+            self.announced()
+        self._did.append(f"noted {[sent.id for sent in self._journal.read()[0]]}")
+        return super().send(parcel)
 
 
 class Watched(TransportHost):
@@ -156,7 +185,7 @@ class Watched(TransportHost):
         return super()._prepared(dispatch)
 
 
-def letter(id: int, prints: bool) -> Dispatch:
+def letter(id: int, prints: bool = False) -> Dispatch:
     us, them = Address("", "kefu@estate.example.com"), Address("", "wuye@property.example.com")
     paper = ((7, "notice", f"2025/notice-{id}", {}),) if prints else ()
     return Dispatch(id, 1, f"<{id}@estate.example.com>", "KF20250303-0001", us, (them,), "联系单", "请办理", NOW, prints=paper)
@@ -167,13 +196,96 @@ class Printer(Press):
         return b"%PDF"
 
 
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    made = Journal(tmp_path / "mail.sent")
+    made.create()
+    return made
+
+
+def send(transport: Slow, letters: Sequence[Dispatch], home: Path, desk: Desk, journal: Journal | None = None) -> list[str]:
+    """What happened, in order."""
+    host = Watched(transport, Printer([]), home, journal, monotonic=lambda: transport.now)
+    host.did = transport._did
+    host.send(desk, letters)  # type: ignore[arg-type]
+    assert desk.silent
+    return transport._did
+
+
 def test_the_next_letter_is_built_while_the_server_thinks_but_no_paper_is_printed(tmp_path: Path) -> None:
     """Should printing end the process, the letter before would have left and nobody would know."""
-    did: list[str] = []
-    host = Watched(Slow(did), Printer([]), tmp_path)
-    host.did = did
-    assert host.send(Desk(), [letter(1, False), letter(2, False), letter(3, True), letter(4, False)]) == 4  # type: ignore[arg-type]
+    did = send(Slow([]), [letter(1), letter(2), letter(3, True), letter(4)], tmp_path, Desk())
     assert did == [
         "1 prepared", "1 on its way", "2 prepared", "1 taken", "2 on its way", "2 taken", "3 prepared", "3 on its way",
         "4 prepared", "3 taken", "4 on its way", "4 taken",
     ]  # fmt: skip
+
+
+def test_a_letter_is_noted_while_the_server_thinks_about_the_next_before_that_leaves(tmp_path: Path, journal: Journal) -> None:
+    desk = Desk()
+    did = send(Announcing([], journal), [letter(1), letter(2), letter(3, True)], tmp_path, desk, journal)
+    assert did == [
+        "1 prepared", "1 announced", "noted []", "1 on its way", "2 prepared", "1 taken",
+        "2 announced", "noted [1]", "2 on its way", "2 taken",
+        "3 prepared", "3 announced", "noted [1, 2]", "3 on its way", "3 taken",
+    ]  # fmt: skip
+    assert [sent.id for sent in journal.read()[0]] == [1, 2, 3]
+
+
+def test_a_letter_is_noted_before_the_paper_of_the_next_is_printed(tmp_path: Path, journal: Journal) -> None:
+    """Printing may end the process."""
+    noted: list[list[int]] = []
+
+    class Looking(Printer):
+        def print(self, form: str, data: Mapping[str, Any]) -> bytes:
+            noted.append([sent.id for sent in journal.read()[0]])
+            return b"%PDF"
+
+    host = TransportHost(Announcing([], journal), Looking([]), tmp_path, journal)
+    assert host.send(Desk(), [letter(1), letter(2, True)]) == 2  # type: ignore[arg-type]
+    assert noted == [[1]]
+
+
+@pytest.mark.parametrize(("takes", "told"), [(0.0, [(1,), tuple(range(2, 18)), (18, 19, 20)]), (0.06, [(1,), (2, 3), (4, 5)])])
+def test_the_daemon_is_not_woken_for_each_letter(
+    tmp_path: Path, journal: Journal, takes: float, told: list[tuple[int, ...]]
+) -> None:
+    desk = Desk()
+    send(Announcing([], journal, takes), [letter(n) for n in range(1, 21)], tmp_path, desk, journal)
+    assert desk.told[: len(told)] == told
+    assert [id for ids in desk.told for id in ids] == list(range(1, 21))
+
+
+def test_what_cannot_be_noted_is_committed_before_the_next_letter_leaves(tmp_path: Path, journal: Journal) -> None:
+    desk, full = Desk(), Journal(Path("/dev/full"))
+    transport = Announcing([], journal)
+    did = send(transport, [letter(1), letter(2), letter(3)], tmp_path, desk, full)
+    assert desk.told == [(1,), (2,), (3,)]
+    assert did.index("2 on its way") > did.index("1 taken")
+
+
+def test_without_a_journal_each_letter_is_told_before_the_next_is_announced(tmp_path: Path, journal: Journal) -> None:
+    desk = Desk()
+    told: list[int] = []
+
+    class Counting(Announcing):
+        def send(self, parcel: Parcel) -> str:
+            told.append(len(desk.told))
+            return super().send(parcel)
+
+    send(Counting([], journal), [letter(n) for n in (1, 2, 3)], tmp_path, desk)
+    assert told == [0, 1, 2]
+
+
+def test_letters_that_come_meanwhile_go_with_the_same_burst(tmp_path: Path, journal: Journal) -> None:
+    desk = Desk(further=[letter(3), letter(4)])
+    did = send(Announcing([], journal), [letter(1), letter(2)], tmp_path, desk, journal)
+    assert [x for x in did if x.endswith("taken")] == ["1 taken", "2 taken", "3 taken", "4 taken"]
+    assert [id for ids in desk.told for id in ids] == [1, 2, 3, 4]
+
+
+def test_letters_that_come_with_the_last_answer_go_with_the_same_burst(tmp_path: Path, journal: Journal) -> None:
+    """A single letter: the child has nothing left when it hears of more."""
+    desk = Desk(further=[letter(2), letter(3)])
+    did = send(Announcing([], journal), [letter(1)], tmp_path, desk, journal)
+    assert [x for x in did if x.endswith("taken")] == ["1 taken", "2 taken", "3 taken"]

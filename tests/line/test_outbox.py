@@ -1,7 +1,8 @@
-"""When a letter is tried again: soon where only its child ended, further and further apart where a server refused it."""
+"""When a letter is tried again, soon where only its child ended, further apart where a server refused it; and bursts."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from kefud.config import load
 from kefud.desk.dispatch import Dispatch, Sent
 from kefud.errors import KefudError
-from kefud.outbox import GIVE_UP, INTERRUPTED, OFTEN, RETRY_MINUTES, Outbox
+from kefud.journal import Journal
+from kefud.outbox import BATCH, GIVE_UP, INTERRUPTED, OFTEN, RETRY_MINUTES, Outbox
 from kefud.store import letters, schema
 from kefud.store.database import Database
 from kefud.store.tickets import Ledger
@@ -24,13 +26,44 @@ Asked = Callable[[str, tuple[Any, ...]], Any]
 
 
 class Child:
-    """A transport; ``deeds`` says letter by letter what happens: "ends" with the process, a code that a server gives."""
+    """A transport; ``deeds`` says letter by letter what happens: "ends" with the process, a code that a server gives.
 
-    def __init__(self) -> None:
+    With a journal it notes what was accepted there, and tells of three letters at a time.
+    """
+
+    def __init__(self, journal: Journal | None = None) -> None:
         self.deeds: list[str | int] = []
         self.tried: list[int] = []
+        self.calls = 0
+        self.busy = False
+        self._journal = journal
 
     def send(self, batch: Sequence[Dispatch], asked: Asked) -> int:
+        self.calls += 1
+        self.busy = True
+        try:
+            return self._noting(self._journal, list(batch), asked) if self._journal else self._committing(batch, asked)
+        finally:
+            self.busy = False
+
+    def _noting(self, journal: Journal, waiting: list[Dispatch], asked: Asked) -> int:
+        noted: list[Sent] = []
+        with journal.opened() as pen:
+            for dispatch in waiting:  # grows meanwhile
+                self.tried.append(dispatch.id)
+                if (self.deeds.pop(0) if self.deeds else 250) == "ends":
+                    raise KefudError("the child ended")
+                noted.append(Sent(dispatch.id, dispatch.epoch, True, 250, "250 so"))
+                pen.note(noted[-1])
+                if len(noted) == 3 or dispatch is waiting[-1]:
+                    going, further = asked("result", (tuple(noted), True))
+                    noted = []
+                    waiting += further
+                    if not going:
+                        break
+        return len(waiting)
+
+    def _committing(self, batch: Sequence[Dispatch], asked: Asked) -> int:
         for dispatch in batch:
             self.tried.append(dispatch.id)
             deed = self.deeds.pop(0) if self.deeds else 250
@@ -38,7 +71,7 @@ class Child:
                 raise KefudError("the child ended")
             code = int(deed)
             answer = Sent(dispatch.id, dispatch.epoch, code < 300, code, f"{code} so", permanent=code >= 500)
-            if not asked("sent", (answer, False)):
+            if not asked("result", ((answer,), False))[0]:
                 break
         return len(batch)
 
@@ -49,10 +82,11 @@ class Child:
 class Way:
     """An outbox over a store with letters of no ticket, at a time the test owns."""
 
-    def __init__(self, home: Path, count: int) -> None:
+    def __init__(self, home: Path, count: int, journal: Journal | None = None) -> None:
         (home / "kefud.toml").write_text("", "utf-8")
         self.now = NOW
-        self.child = Child()
+        self.child = Child(journal)
+        self.stopping = False
         self.db = Database(f"sqlite:///{home}/kefud.db")
         schema.ensure(self.db)
         with self.db.write() as tx:
@@ -63,8 +97,14 @@ class Way:
         site = load(home / "kefud.toml").site
         self.outbox = Outbox(
             "mail", ["mail"], self.child, self.db, site, home, clock=lambda: self.now, owner="me",
-            stopping=lambda: False, wake=lambda: None,
+            stopping=lambda: self.stopping, wake=lambda: None, journal=journal,
         )  # fmt: skip
+
+    @property
+    def states(self) -> Counter[tuple[str, int]]:
+        """How many letters there are of each status and number of attempts."""
+        with self.db.read() as tx:
+            return Counter((x["status"], x["attempts"]) for x in letters.listed(tx))
 
     def letter(self, id: int) -> dict[str, Any]:
         with self.db.read() as tx:
@@ -134,3 +174,63 @@ def test_after_five_days_a_letter_is_given_up_even_if_only_its_child_ended(tmp_p
             break
         way.now = max(letter["next_attempt"], way.now + 5 * MINUTE)
     assert letter["status"] == "failed" and GIVE_UP < way.now - NOW < GIVE_UP + FAR[-1] + MINUTE
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "outbox" / "mail.sent")
+
+
+def test_a_burst_is_one_call_and_its_letters_keep_their_order(tmp_path: Path, journal: Journal) -> None:
+    """The child is given more while it has some left, and its journal is cleared when all is recorded."""
+    way = Way(tmp_path, 4 * BATCH, journal)
+    assert way.outbox.step() and way.child.calls == 1
+    assert way.child.tried == list(range(1, 4 * BATCH + 1))
+    assert way.states == {("sent", 1): 4 * BATCH} and journal.read()[0] == []
+
+
+def test_a_child_that_ends_among_the_letters_it_was_given_later_costs_one_attempt(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, 3 * BATCH, journal)
+    way.child.deeds = [*[250] * (BATCH + 10), "ends"]
+    way.outbox.step()
+    assert way.states == {("sent", 1): BATCH + 10, ("pending", 1): 1, ("pending", 0): 2 * BATCH - 11}
+    way.now += timedelta(minutes=1)
+    while way.outbox.step():
+        pass
+    assert way.states == {("sent", 1): 3 * BATCH - 1, ("sent", 2): 1}
+    assert Counter(way.child.tried) == Counter([*range(1, 3 * BATCH + 1), BATCH + 11])
+
+
+def test_letters_given_later_go_back_when_kefud_stops(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, 3 * BATCH, journal)
+
+    class Stopping(Child):
+        def _noting(self, journal: Journal, waiting: list[Dispatch], asked: Asked) -> int:
+            def heard(what: str, args: tuple[Any, ...]) -> Any:
+                way.stopping = len(self.tried) > BATCH
+                return asked(what, args)
+
+            return super()._noting(journal, waiting, heard)
+
+    way.outbox._sends = way.child = Stopping(journal)
+    way.outbox.step()
+    went = len(way.child.tried)
+    assert BATCH < went < 2 * BATCH and way.states == {("sent", 1): went, ("pending", 0): 3 * BATCH - went}
+
+
+def test_a_store_that_is_away_when_more_would_be_given_ends_the_burst_and_loses_nothing(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, 3 * BATCH, journal)
+    store, away = way.outbox._db, KefudError("the store is away")
+
+    class Away:
+        def write(self) -> Any:
+            if way.child.busy:
+                raise away
+            return store.write()
+
+    way.outbox._db = Away()  # type: ignore[assignment]
+    assert way.outbox.step()
+    assert way.child.tried == list(range(1, BATCH + 1)) and way.states == {("sent", 1): BATCH, ("pending", 0): 2 * BATCH}
+    way.outbox._db = store
+    assert way.outbox.step()
+    assert way.child.tried == list(range(1, 3 * BATCH + 1)) and way.states == {("sent", 1): 3 * BATCH}
