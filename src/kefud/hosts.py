@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -176,14 +177,13 @@ def reading_room(site: Site, channels: Sequence[Found], rules: Sequence[Found]) 
 
 
 class _Ledger:
-    """The channel's view of the store: asks the daemon. One batch at most is under way, and whatever is asked waits for it."""
+    """The channel's view of the store: asks the daemon. Whatever is asked waits for the batches that are under way."""
 
     def __init__(self, asker: Asker, channel: str, incoming: Path) -> None:
         self._asker = asker
         self._channel = channel
         self._incoming = incoming
-        self._handed_over: list[Arrival] = []
-        self._under_way: list[str] = []
+        self._under_way: deque[list[Arrival]] = deque()
         self._safe: list[str] = []
         self._heard: tuple[datetime, float] | None = None
 
@@ -205,7 +205,7 @@ class _Ledger:
         self._ask("report", problem)
 
     def now(self) -> datetime:
-        """The daemon's time. While a batch is under way: what it was, and what has passed since."""
+        """The daemon's time. While batches are under way: what it was, and what has passed since."""
         if self._under_way and self._heard:
             told, then = self._heard
             return told + timedelta(seconds=time.monotonic() - then)
@@ -215,13 +215,16 @@ class _Ledger:
 
     def take(self, batch: Sequence[Arrival]) -> None:
         """Give a batch to the daemon, without waiting until it is durable."""
-        self._handed_over = [self._as_file(arrival) for arrival in batch]  # a file is kept until it is taken over
-        self._asker.post("take", self._handed_over)
-        self._under_way = [a.ref for a in batch]
+        handed_over = [self._as_file(arrival) for arrival in batch]
+        self._asker.post("take", handed_over)
+        self._under_way.append(handed_over)  # a file is kept until it is taken over
 
-    def taken(self) -> list[str]:
-        """What has become durable since this was last asked. Waits for the batch under way; raises where the store refuses it."""
-        self._hear()
+    def taken(self, most: int = 0) -> list[str]:
+        """What has become durable since this was last asked, in order.
+
+        Waits until at most so many batches are under way; raises where the store refuses one.
+        """
+        self._hear(most)
         safe, self._safe = self._safe, []
         return safe
 
@@ -235,13 +238,16 @@ class _Ledger:
         self._hear()
         return self._asker.ask(what, *args)
 
-    def _hear(self) -> None:
-        refs, self._under_way = self._under_way, []
-        taken = self._asker.answer() if refs else True
-        self._handed_over = []
-        if not taken:
-            raise KefudError("the store did not take the batch; nothing was acknowledged")
-        self._safe += refs
+    def _hear(self, most: int = 0) -> None:
+        while len(self._under_way) > most:
+            taken = self._asker.answer()
+            batch = self._under_way.popleft()
+            if not taken:
+                while self._under_way:  # the daemon refuses what comes behind, too
+                    self._under_way.popleft()
+                    self._asker.answer()
+                raise KefudError("the store did not take the batch; nothing was acknowledged")
+            self._safe += [arrival.ref for arrival in batch]
 
 
 class ChannelLane:
@@ -255,7 +261,8 @@ class ChannelLane:
     def fetch(self, asker: Asker) -> int:
         """Bring in all that is new; every batch is committed by the daemon before its source is told. Returns the count.
 
-        A channel that says it ``fetches_ahead`` fetches its next batch while one is being committed.
+        A channel that says it ``fetches_ahead`` fetches its next batch while one is being committed, and has it waiting at
+        the daemon's door before it tells its source of the one before.
         """
         count, ledger, ahead = 0, _Ledger(asker, self.channel.id, self.incoming), getattr(self.channel, "fetches_ahead", False)
         try:
@@ -264,11 +271,9 @@ class ChannelLane:
                 if not batch:
                     continue
                 reached("fetched")
-                self._acknowledge(ledger.taken())
                 ledger.take(batch)
                 count += len(batch)
-                if not ahead:
-                    self._acknowledge(ledger.taken())
+                self._acknowledge(ledger.taken(1 if ahead else 0))
         finally:
             safe = ledger.taken()
         self._acknowledge(safe)

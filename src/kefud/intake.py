@@ -98,6 +98,7 @@ class Receiver:
         self._mine = mine
         self._backlog = backlog or Backlog()
         self._failures = 0
+        self._refuses = False
 
     @property
     def failing(self) -> bool:
@@ -107,6 +108,7 @@ class Receiver:
         """Bring in all that is new. Failures are counted and told; the pause after them grows (5 s → 5 min)."""
         if not self._mine():
             return False
+        self._refuses = False
         try:
             count = self._lane.fetch(self._asked)
         except KefudError as error:
@@ -188,7 +190,12 @@ class Receiver:
         return None
 
     def _take(self, batch: Sequence[Arrival]) -> bool:
-        """Make a batch durable and committed. False, and nothing is acknowledged, where the store cannot take it."""
+        """Make a batch durable and committed. False, and nothing is acknowledged, where the store cannot take it.
+
+        What comes behind it in the same look is refused as well: older arrivals are taken in first.
+        """
+        if self._refuses:
+            return False
         try:
             stored = blobs.keep([a.content for a in batch], self._blobs)
             with self._db.write() as tx:
@@ -197,6 +204,7 @@ class Receiver:
             reached("arrival.committed")
         except (OSError, KefudError) as error:
             log.error("store-refuses", channel=self.channel, reason=error)
+            self._refuses = True
             return False
         self._backlog.took(self.channel, len(batch))
         self._wake()

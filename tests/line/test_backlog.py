@@ -1,11 +1,17 @@
-"""A backlog is made durable before it is read; no source that stalls or never ends holds up the rest."""
+"""A backlog is made durable before it is read, oldest first; no source that stalls or never ends holds up the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from kefud.intake import Backlog, ReadingDesk
+from kefud.api import Arrival
+from kefud.errors import KefudError
+from kefud.intake import Backlog, ReadingDesk, Receiver
+from kefud.store import schema
+from kefud.store.blobs import INLINE
 from kefud.store.database import Database
 
 
@@ -47,3 +53,31 @@ def test_a_desk_claims_nothing_meanwhile(tmp_path: Path) -> None:
     backlog.took("kefu", 100)
     assert desk.step() and desk.step() and waited == [0.1, 0.1]
     assert not (tmp_path / "none").exists(), "the store was not asked"
+
+
+def test_behind_a_batch_that_the_store_refuses_none_is_taken_in_before_it(tmp_path: Path) -> None:
+    """A channel may have the next one at the door already."""
+    now = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
+    answers: list[list[bool]] = []
+
+    class Lane:
+        def fetch(self, asked: Callable[[str, tuple[Any, ...]], Any]) -> int:
+            batches = [[Arrival("1", now, b"a", "mail")], [Arrival("2", now, bytes(INLINE + 1), "mail")], [Arrival("3", now, b"c", "mail")]]
+            answers.append([asked("take", (batch,)) for batch in batches])
+            if not all(answers[-1]):
+                raise KefudError("the store did not take the batch")
+            return 3
+
+    db = Database(f"sqlite:///{tmp_path}/kefud.db")
+    schema.ensure(db)
+    receiver = Receiver(
+        "kefu", Lane(), db, tmp_path, clock=lambda: now, period=60.0, retry=5.0, wake=lambda: None  # type: ignore[arg-type]
+    )
+    (tmp_path / "blobs").write_bytes(b"no directory")
+    assert not receiver.step()
+    (tmp_path / "blobs").unlink()
+    assert receiver.step()
+    assert answers == [[True, False, False], [True, True, True]]
+    with db.read() as tx:
+        refs = [r.ref for r in tx.exec_driver_sql("select ref from arrival order by id")]
+    assert refs == ["1", "2", "3"]

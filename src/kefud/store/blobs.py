@@ -82,11 +82,16 @@ def _sha_of_file(path: Path) -> str:
 def _write_all(files: Mapping[Path, bytes | Large]) -> None:
     """Several at a time, where there are several: a disk makes many writes durable at once as fast as one."""
     if len(files) > 1:
-        with suppress(RuntimeError), ThreadPoolExecutor(WRITERS, "blobs") as pool:  # no thread may be to be had
-            deque(pool.map(_write, files.keys(), files.values()), 0)
+        with suppress(RuntimeError):  # no thread may be to be had
+            deque(_writers().map(_write, files.keys(), files.values()), 0)
             return
     for target, content in files.items():
         _write(target, content)
+
+
+@cache
+def _writers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(WRITERS, "blobs")
 
 
 def _holds(target: Path, content: bytes | Large) -> bool:
