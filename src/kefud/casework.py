@@ -309,7 +309,7 @@ class Casework:
                 )
             )
             if verdict.attach:
-                return ticket, verdict
+                return tickets.successor(tx, ticket), verdict
         return None
 
     def _roster(self, tx: Connection, ticket: Ticket, reading: Reading) -> str:
@@ -499,7 +499,7 @@ class Casework:
             ticket = ticket.changed(related=(*ticket.related, *(s.number for s in siblings)))
         ticket = _remembered(ticket)
         ticket = ledger.create(ticket) if new else self._update(ledger, ticket, case.ticket)
-        if isinstance(message, Message):
+        if isinstance(message, Message) and case.reading.id:  # a ticket of another system came with no arrival
             author = case.occasion.author if isinstance(case.occasion, Heard) else Author("requester")
             ledger.message(ticket.id, case.reading.id, message, author)
         self._record(ledger, ticket, case.occasion, outcome, (*case.opinions, *outcome.opinions), new)
@@ -648,6 +648,8 @@ class Casework:
                 raise Usage(f"there is no ticket {number}")
             if command == "split":
                 return self._split(ticket, by, str((args or {}).get("text") or text), now), ()
+            if command == "merge":
+                return self._merge_into(ticket, Ordered(now, command, by, dict(args or {}), text), now), ()
             outcome = self._happen(ticket, Ordered(now, command, by, dict(args or {}), text), now)
             own = [o for o in outcome.opinions if o.occasion == "Ordered"]
             refused = tuple(r for o in own for r in o.refused)
@@ -674,6 +676,58 @@ class Casework:
         told = [d.Relate((made.number,)), d.Effect(("split:2",)), d.Remark(f"{chinese(by)}拆出{made.number}:{part[:200]}")]
         self.carry_out({ticket.number: told}, by, "split", part, lambda tx, at: None)
         return made
+
+    def _merge_into(self, ticket: Ticket, order: Ordered, now: datetime) -> Ticket:
+        """A person's word that two tickets are one matter: words, arrivals and customer of the one go to the other (S0-3.2).
+
+        The other keeps the first start. Whoever wrote is told where the matter is handled now; where it is somebody else than the
+        customer of the other, its handler is to tell both of the result.
+        """
+        number = str(order.args.get("target") or order.args.get("into") or "").strip()
+        with self.db.read() as tx:
+            target = tickets.by_number(tx, number)
+        if hindered := _cannot_merge(ticket, target, number):
+            raise NotAllowed(hindered)
+        assert target is not None
+        who = ticket.requester
+        sender = Address(who.name, ticket.reply_address)
+        message = Message(
+            ticket.medium, ticket.started_at or now, subject=ticket.subject, text=ticket.text, sender=sender, identity=True  # type: ignore[arg-type]
+        )
+        why = f"{chinese(order.by)}并案"
+        theirs_too = {target.requester.phone, target.requester.email, target.reply_address} - {""}
+        author = Author("requester", "" if {who.phone, sender.email} & theirs_too else "other", why=why, believed=True)
+        heard = Heard(now, message, author, ticket.channel, merged=True, may_answer=ticket.medium == "mail" and bool(sender.email))
+        carried: dict[str, Any] = {}
+        if ticket.status in _NOT_BEGUN:  # what it asks for; what was done since stays with it
+            carried = {k: v for k, v in ticket.fields.items() if k not in target.fields and k not in ("reply_to", "verified_sender")}
+        given: list[d.Decision] = [
+            d.SetFields(carried, rule="S0-3.2", why=why), d.Relate((ticket.number,), rule="S0-3.2", why=why),
+            d.Effect((f"merged_contact:{ticket.medium}",), rule="S0-3.2", why=why),
+            d.Remark(f"{ticket.number}并入本单", rule="S0-3.2", why=why),
+        ]  # fmt: skip
+        if author.id and not heard.may_answer:
+            told = f"{ticket.number}的来件人{who.phone}反映同一事项,请将办理结果一并告知"
+            given.append(d.AddTask("respond", target.handler or "cs_clerk", told, key=f"also:{ticket.number}", rule="S0-3.2", why=why))
+        mine, theirs = self.judges.judge([(ticket, order, ()), (target, heard, tuple(given))])
+        if mine.ticket.status != "merged":
+            refused = [r for o in mine.opinions if o.occasion == "Ordered" for r in o.refused]
+            raise NotAllowed("; ".join(refused) or f"工单当前为“{chinese(ticket.status)}”,不能并案")
+        starts = [x.started_at for x in (ticket, target) if x.started_at]
+        theirs = replace(theirs, ticket=theirs.ticket.changed(started_at=min(starts, default=None)))
+        self._token_keys()
+        with self.db.write() as tx:
+            ledger = Ledger(tx, now)
+            self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, order), mine, now)
+            arrival = ticket.arrivals[0].id if ticket.arrivals else 0
+            case = _Case(Reading(arrival, ticket.channel, message), target, heard, tuple(given))
+            self._save(ledger, case, theirs, now)
+            for one in ticket.arrivals:
+                if one.id not in {a.id for a in target.arrivals}:
+                    ledger.link(one.id, target.id)
+            ledger.flush()
+        with self.db.read() as tx:
+            return tickets.load(tx, [ticket.id])[ticket.id]
 
     def enter(self, arrival: int, message: Message, given: Sequence[d.Decision]) -> Ticket:
         """A matter entered by staff at the counter, kept as ``arrival``; what they know goes before what the rules read.
@@ -775,7 +829,25 @@ class Casework:
         return outcomes
 
 
+_NOT_BEGUN = ("registered", "triaged", "need_info", "need_approval", "assigned", "acknowledged")
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def _cannot_merge(ticket: Ticket, target: Ticket | None, number: str) -> str:
+    """Why a person may not merge the one into the other, in Chinese; "" where nothing hinders it."""
+    if not ticket.is_open:
+        return f"工单当前为“{chinese(ticket.status)}”,不能并案"
+    if not number or number == ticket.number:
+        return "请写明并入的工单号"
+    if target is None:
+        return f"没有工单{number}"
+    if further := target.fields.get("merged_into"):
+        return f"{number}已并入{further},请并入{further}"
+    if not target.is_open:
+        return f"{number}当前为“{chinese(target.status)}”,不能再并入;请先重开,或另行办理"
+    if ticket.urgency == "emergency" and target.urgency != "emergency":
+        return f"紧急事件不并入非紧急的{number};请将{number}并入{ticket.number}"
+    return ""
 
 
 def _file(ledger: Ledger, ticket: Ticket) -> None:

@@ -19,7 +19,8 @@ from line.office import MONDAY, mail
 from torture.crash import with_attachment
 
 from kefud.cli import kefud as command
-from kefud.desk.ticket import chinese
+from kefud.desk.decisions import Classify
+from kefud.desk.ticket import Requester, chinese
 from kefud.privacy import REGISTER, TOMBSTONE, Person, for_the_eyes_of, spelled, visible
 from kefud.store import personal
 
@@ -360,3 +361,20 @@ def test_every_column_that_may_hold_words_about_people_is_searched_by_erasure() 
     swept = {f"{t.__tablename__}.{c}" for t, names in personal.SWEPT.items() for c in names}  # type: ignore[attr-defined]
     words = {f"{t.name}.{c.name}" for t in Base.metadata.tables.values() for c in t.columns if isinstance(c.type, (JSON, Text))}
     assert words - swept - harmless == set()
+
+
+def test_who_was_merged_by_hand_is_erased_from_the_ticket_that_goes_on(tmp_path: Path) -> None:
+    """A caller: nothing but the ticket he came with tells that the words on the other one are his."""
+    with station(tmp_path) as office:
+        office.put(mail("我是5号楼1单元201的业主何样板,电话13800000201。厨房水龙头坏了,一直滴水,请派人来修。", sender=EMAIL, name="何样板"))
+        office.work()
+        [target] = office.tickets
+        caller = [Classify(house="5-1-201", requester=Requester("何伯", GUEST_PHONE), origin="owner", category="house_quality")]
+        called = office.office.enter(f"我是何伯,客厅墙面有一道裂缝,请派人来看,电话{GUEST_PHONE}。", {"by": "receptionist"}, caller)
+        office.office.casework.order(called.number, "merge", "cs_specialist", {"target": target.number})
+        office.work()
+        assert all(traces(office, mark) for mark in (GUEST_PHONE, "何伯", "一道裂缝"))
+        run(office, "privacy", "erase", GUEST_PHONE, "--yes", "--reason", "asked in writing")
+        assert traces(office, GUEST_PHONE, "何伯", "一道裂缝") == []
+        one = office.ticket(target.number)
+        assert "一直滴水" in one.text and one.is_open and [t for t in one.tasks if called.number in t.text]

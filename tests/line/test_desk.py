@@ -139,3 +139,85 @@ def test_a_question_about_the_club_ends_with_its_answer(tmp_path: Path) -> None:
         office.pass_time(days=4)
         office.work()
         assert written(office, before) == []
+
+
+# two tickets that a person knows to be one matter
+
+WIFE = "hetaitai@mail.example.com"
+FLOOR = "5号楼1单元201,何太太13911110000。厨房柜下面潮湿发霉,地板都鼓起来了,请尽快安排检查。"
+YARD = "contractor-a@repair-a.example.com"
+
+
+def answered(office: Station, letter: dict[str, Any], sender: str, text: str) -> None:
+    headers = (vouched(sender), ("In-Reply-To", letter["message_id"]))
+    office.put(mail(text, sender=sender, subject=f"Re: {letter['subject']}", headers=headers, received=office.now))
+    office.work()
+
+
+def to(office: Station, address: str, since: int = 0) -> list[dict[str, Any]]:
+    return [x for x in office.letters[since:] if x["addresses"] == [address]]
+
+
+def tap_and_floor(office: Station) -> tuple[Ticket, Ticket]:
+    """Two tickets of one house, an hour apart, from two people."""
+    tap = brought(office, TAP, "报修")
+    office.pass_time(hours=1)
+    office.put(mail(FLOOR, sender=WIFE, subject="地板", headers=(vouched(WIFE),), received=office.now))
+    office.work()
+    return tap, office.tickets[-1]
+
+
+def test_of_two_merged_tickets_one_goes_on_with_the_words_and_people_of_both(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        tap, floor = tap_and_floor(office)
+        before = len(office.letters)
+        assert order(office, floor, "merge", target=tap.number).status == "merged"
+        one = office.ticket(tap.number)
+        assert one.related == (floor.number,) and {a.id for a in one.arrivals} == {a.id for t in (tap, floor) for a in t.arrivals}
+        [told] = to(office, WIFE, before)
+        assert told["template"] == "replies/merged" and tap.number in told["text"] and "何样板" not in told["text"]
+        [added] = to(office, YARD, before)
+        assert "地板都鼓起来了" in added["text"] and "13911110000" not in added["text"]
+        assert [t for t in one.tasks if WIFE in t.text and t.done_at is None], "its handler tells both of the result"
+        answered(office, to(office, WIFE)[0], WIFE, "今天水已经流到客厅了,请改到下午来。")
+        assert "水已经流到客厅" in to(office, YARD)[-1]["text"] and to(office, YARD)[-1]["ticket_number"] == tap.number
+        answered(office, to(office, YARD)[1], YARD, "已处理,更换阀芯和地板。")
+        assert office.ticket(tap.number).status == "handled" and office.ticket(floor.number).status == "merged"
+        assert office.broken() == []
+
+
+def test_what_was_first_keeps_its_time_whichever_is_merged_into_which(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        tap, floor = tap_and_floor(office)
+        order(office, tap, "merge", target=floor.number)
+        assert office.ticket(floor.number).started_at == tap.started_at < floor.started_at
+
+
+def test_who_has_called_is_to_be_told_as_well(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        tap = brought(office, TAP, "报修")
+        caller = Requester("何伯", "13900001111")
+        given = [Classify(house="5-1-201", requester=caller, origin="owner", category="house_quality")]
+        called = office.office.enter("客厅墙面有一道裂缝,请派人来看。", {"by": "receptionist"}, given)
+        assert called.number != tap.number
+        before = len(office.letters)
+        order(office, called, "merge", target=tap.number)
+        assert [t for t in office.ticket(tap.number).tasks if f"{called.number}的来件人13900001111" in t.text and t.done_at is None]
+        assert [x["template"] for x in to(office, HE, before)] == [], "the other customer learns nothing of it"
+
+
+def test_a_ticket_is_merged_only_into_one_that_is_worked_on(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        tap, floor = tap_and_floor(office)
+        gas = brought(office, "5号楼1单元201厨房有很浓的煤气味,人头晕,快来人!电话13800000201", "急")
+        assert gas.urgency == "emergency"
+        for ticket, target, said in (
+            (floor, "KF20990101-0001", "没有工单"), (floor, floor.number, "请写明"), (floor, "", "请写明"), (gas, tap.number, "紧急事件"),
+        ):  # fmt: skip
+            with pytest.raises(NotAllowed, match=said):
+                order(office, ticket, "merge", target=target)
+        order(office, floor, "merge", target=tap.number)
+        with pytest.raises(NotAllowed, match=f"已并入{tap.number}"):
+            order(office, gas, "merge", target=floor.number)
+        with pytest.raises(NotAllowed):
+            order(office, floor, "merge", target=gas.number)

@@ -73,6 +73,14 @@ def test_an_order_becomes_a_task_of_the_handler(town):
     assert (signed.signed_by, signed.signed_at, refused) == ("property_supervisor", at("4-1 16:30"), [])
 
 
+def test_an_order_for_a_ticket_that_was_merged_goes_to_the_one_that_goes_on(town):
+    town.office.casework.order(B, "merge", "cs_specialist", {"target": A})
+    said = SignOff(True, "", {A: "请一并处理", B: "请一并处理"}, (B,))
+    _, refused = town.office.signing.sign("daily", None, "property_supervisor", said)
+    assert len(tasks(town, A)) == 1 and tasks(town, B) == [] and refused == []
+    assert town.ticket(A).important and not town.ticket(B).important
+
+
 def test_the_same_order_twice_is_one_task(town):
     for _ in range(2):
         town.office.signing.sign("daily", None, "property_supervisor", SignOff(True, "", {A: "请今天上门"}))

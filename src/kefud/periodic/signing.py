@@ -126,7 +126,7 @@ class Signing:
     # Orders and marks
 
     def _decisions(self, have: Made, role: str, said: SignOff, refused: list[str]) -> dict[str, list[d.Decision]]:
-        """What the sign-off does to each ticket it names; each order and each mark once."""
+        """What the sign-off does to each ticket it names, or to the one that was merged into; each order and each mark once."""
         wanted = [*said.orders, *(n for n in said.important if n not in said.orders)]
         found: dict[str, list[d.Decision]] = {}
         with self.db.read() as tx:
@@ -136,14 +136,15 @@ class Signing:
                 if number not in ids:
                     refused.append(f"没有工单{number}")
                     continue
-                ticket = loaded[ids[number]]
+                ticket = tickets.successor(tx, loaded[ids[number]])
                 given: list[d.Decision] = []
                 if number in said.orders:
                     given += self._order(tx, ticket, have, role, said.orders[number])
                 if number in said.important:
                     given += self._mark(tx, ticket, have, role)
                 if given:
-                    found[number] = given
+                    before = found.setdefault(ticket.number, [])
+                    before += [x for x in given if x not in before]
         return found
 
     def _order(self, tx: Connection, ticket: Ticket, have: Made, role: str, text: str) -> list[d.Decision]:

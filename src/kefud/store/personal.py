@@ -113,9 +113,13 @@ def find(tx: Connection, person: Person, ours: Collection[str] = ()) -> Found:
             break
         ids |= {r[0] for r in rows}
         person = person.joined((r[1] for r in rows if r[1] not in ours), (r[2] for r in rows if r[2].lower() not in ours), (r[3] for r in rows))
+    own = select(ArrivalTicket.arrival).where(ArrivalTicket.ticket.in_(ids))  # of a ticket that was merged into another's
     elsewhere = select(MessageRow.id).where(
-        MessageRow.sender.in_(person.emails), MessageRow.ticket.not_in(ids),
-        or_(MessageRow.author.like("requester%"), MessageRow.author == "stranger"),
+        MessageRow.ticket.not_in(ids),
+        or_(
+            and_(MessageRow.sender.in_(person.emails), or_(MessageRow.author.like("requester%"), MessageRow.author == "stranger")),
+            and_(MessageRow.arrival.in_(own), MessageRow.author == "requester:other"),
+        ),
     )  # fmt: skip
     return Found(person, tuple(sorted(ids)), tuple(sorted(tx.scalars(elsewhere))))
 
@@ -203,7 +207,7 @@ def _unsay(tx: Connection, ticket: int, said: Iterable[str], now: datetime, by: 
     _rewrite(tx, ticket, lambda row: {"why": without(row["why"], words), "data": without(row["data"], words)}, now, by)
 
 
-_SENTENCE = re.compile(r"[^。;；!！?？\n]{6,}")
+_SENTENCE = re.compile(r"[^。;；!！?？,，\n]{6,}")
 _BLANK_MESSAGE: dict[str, Any] = {
     "sender": "", "sender_name": "", "subject": TOMBSTONE, "text": TOMBSTONE, "quoted": "", "message_id": "", "attachments": [],
 }  # fmt: skip

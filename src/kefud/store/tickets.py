@@ -227,6 +227,18 @@ def by_number(tx: Connection, number: str) -> Ticket | None:
     return load(tx, [id])[id] if id else None
 
 
+def successor(tx: Connection, ticket: Ticket) -> Ticket:
+    """The ticket that a person merged this one into, or that one, and so on; the ticket itself where it was not merged."""
+    seen = {ticket.number}
+    while ticket.status == "merged" and (number := str(ticket.fields.get("merged_into") or "")) not in seen:
+        seen.add(number)
+        further = by_number(tx, number)
+        if further is None:
+            break
+        ticket = further
+    return ticket
+
+
 def of_arrivals(tx: Connection, arrivals: Sequence[int]) -> set[int]:
     """Ids of the tickets that came from one of these arrivals."""
     return set(tx.scalars(_OF_ARRIVALS, {"ids": list(arrivals)})) if arrivals else set()
