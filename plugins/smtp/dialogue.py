@@ -104,6 +104,9 @@ class Dialogue:
         except OSError as error:
             self.drop()
             raise Lost(self._printable(str(error) or type(error).__name__)) from None
+        except BaseException:
+            self.drop()  # half a letter stands on the line: the next one would be taken for its rest
+            raise
 
     def quit(self) -> None:
         with suppress(Exception):

@@ -84,6 +84,8 @@ class Smtp:
             self.finish()
         if self._dialogue is not None:
             return self._dialogue, False
+        if self.announced is not None:
+            self.announced()  # connecting may take long
         dialogue = Dialogue(self.settings)
         try:
             dialogue.open(self.settings.password.reveal() if self.settings.password else "")

@@ -39,12 +39,15 @@ ERRANDS = (
 ASSERTED = ("complaint", "repair")
 DENIALS = ("anonymous", "confidential", "chase", "late")
 """Marks whose words are denials themselves."""
+BLAME, SPOKEN = 3.0, 4.0
+"""What is blame, not praise, whatever was mended; and a word that says outright that this is a complaint."""
 THREATS = ("press", "authority", "court")
 
 _HOUSEHOLDS = re.compile(
     r"(?<![0-9.])([0-9]{1,3}|[一二三四五六七八九十百两]{1,4})(?:余|多|来)?(?:户|家业主|[位名个]业主|户人家|位邻居|家住户)"
 )
 _GREETING = re.compile(r"^[^\n。,]{0,16}(?::|您好|你们?好)", re.M)
+_THANKS = re.compile(r"谢|感激|感恩|表扬|点赞|夸|称赞|好样|锦旗|辛苦|满意")
 _TOGETHER = re.compile(r"我们|代表|联名|共同|一致|一起|集体|业主签|签名")
 
 
@@ -108,8 +111,9 @@ class _Weighing:
         self._supposed = self._first_places("context.hypothetical")
         self._sentences = {
             name: {reading.sentence(hit.start) for hit in reading.of(f"context.{name}")}
-            for name in ("past", "done", "again", "now", "prevention")
+            for name in ("past", "done", "again", "now", "prevention", "mistaken", "proved")
         }
+        self._nothing = [span for hit in reading.of("plan.none") for span in hit.spans]
         self._potential: dict[int, list[int]] = defaultdict(list)
         for hit in reading.of("context.potential"):
             self._potential[reading.clause(hit.start)].append(hit.end)
@@ -124,7 +128,20 @@ class _Weighing:
     # how a word is meant
 
     def _denied(self, hit: Hit) -> bool:
-        return any(0 <= hit.start - end <= window for end, window in self._negators.get(self.reading.clause(hit.start), ()))
+        """What an alarm is made of must all be meant: 电梯又停了,没困人 has its denial before the second half."""
+        whole = hit.word.family == "plan"
+        return any(self._is_denied_at(place) for place, _ in (hit.spans if whole else hit.spans[:1])) or (
+            whole and any(a <= start and end <= b for start, end in hit.spans for a, b in self._nothing)
+        )
+
+    def _is_denied_at(self, place: int) -> bool:
+        return any(0 <= place - end <= window for end, window in self._negators.get(self.reading.clause(place), ()))
+
+    def _is_disproved(self, hit: Hit) -> bool:
+        """Whether it was only thought: 以为是煤气, and here or in the next sentence 原来是排水管."""
+        sentence, found = self.reading.sentence(hit.start), self._sentences
+        near = any(n in found["proved"] for n in (sentence, sentence + 1, sentence + 2))
+        return near and (sentence in found["mistaken"] or sentence in found["proved"])
 
     def _is_supposed(self, hit: Hit) -> bool:
         place = self._supposed.get(self.reading.sentence(hit.start))
@@ -197,7 +214,7 @@ class _Weighing:
 
     def _kinds(self, found: Meaning) -> dict[str, float]:
         def faded(hit: Hit) -> float:
-            return 0.25 if self._is_over(hit) else 1.0
+            return 0.25 if self._is_over(hit) and not (hit.word.group == "kind.complaint" and hit.word.weight >= SPOKEN) else 1.0
 
         def real(hit: Hit) -> float:
             return 0.0 if self._is_supposed(hit) else faded(hit)
@@ -215,7 +232,7 @@ class _Weighing:
         if found.marks & {"court", "press"} and scores["consultation"] < 4:
             scores["complaint"] += 2.0
         scores["complaint"] += min(found.bad, 4.0) * 0.75 + (4.0 if "violence" in found.marks else 0.0)
-        if scores["praise"] and self._any_over:
+        if scores["praise"] and self._any_over and scores["complaint"] < BLAME:
             scores["praise"] += 5.0
         return scores
 
@@ -272,6 +289,7 @@ class _Weighing:
         strongest = max(found.scores.values(), default=0.0)
         like = self.like_kinds
         denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
+        denied = denied and not self.reading.of("context.contrast")
         if not like or (denied and not strongest) or not (strongest or found.bad or found.categories or self._is_placed(found)):
             return
         sure = found.category == "design" and found.categories.get("design", 0.0) >= 14
@@ -316,7 +334,9 @@ class _Weighing:
         s = found.scores
         if plans and s["praise"] < 5:
             return self._kind_of_emergency(found, plans)
-        if s["praise"] >= 5 and s["praise"] >= s["complaint"] and s["praise"] > s["repair"] * 0.8:
+        meant = not found.bad or self._any_over or any(_THANKS.search(self._words(hit)) for hit in self.reading.of("kind.praise"))
+        meant = meant and self._blamed_apart() < BLAME
+        if meant and s["praise"] >= 5 and s["praise"] >= s["complaint"] and s["praise"] > s["repair"] * 0.8:
             return "praise"
         drawn_so = found.category == "design" and found.categories.get("design", 0.0) >= 7
         if drawn_so and s["consultation"] <= 2 and s["suggestion"] < 4:
@@ -339,6 +359,15 @@ class _Weighing:
         if best == "praise" and s["praise"] < 2:
             best = "consultation"
         return best if s[best] >= 1.5 else "consultation"
+
+    def _blamed_apart(self) -> float:
+        """What is blamed in sentences without a word of praise: 谢谢你们修好门禁。楼上半夜还在切瓷砖."""
+        praised = {self.reading.sentence(hit.start) for hit in self.reading.of("kind.praise")}
+        hits = [h for h in self._stands(self.reading.of("kind.complaint")) if self.reading.sentence(h.start) not in praised]
+        return self._sum(h for h in hits if not self._is_over(h) and not self._is_past(h))
+
+    def _words(self, hit: Hit) -> str:
+        return self.reading.text[hit.start : hit.end]
 
     def _told(self, found: Meaning) -> str:
         """A plain statement: of dirt, danger or manners it is a complaint, of a thing that does not work a report."""
@@ -370,6 +399,8 @@ class _Weighing:
         for hit in self._stands(self.reading.family("plan")):
             plan = hit.word.group.partition(".")[2]
             if plan == "none" or self._is_supposed(hit) or self._is_over(hit) or self._is_guarded(hit):
+                continue
+            if plan in ("gas", "fire", "lift_entrapment") and self._is_disproved(hit):
                 continue
             if self._is_feared(hit) or (unhurt and plan == "injury"):
                 danger += 3.0

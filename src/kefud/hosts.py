@@ -36,6 +36,9 @@ from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of, load
 from kefud.mime import authenticated, is_sign_up
 from kefud.workers import Asker, asks, doing, trim_heap
 
+LONGEST_ANSWER = 500
+"""Characters of an answer that are kept."""
+
 AFRESH, MANY = 0.1, 16
 """The daemon hears anew of letters that are noted on disk after so many seconds, or so many letters: it is not woken for each."""
 
@@ -321,12 +324,11 @@ class _Line:
         self._going = True
         self._further: list[Dispatch] = []
 
-    def owe(self, sent: Sent) -> bool:
-        """Tell later, before anything of the next letter leaves: `settle`. False where it was told at once, as there is no pen."""
+    def owe(self, sent: Sent) -> None:
+        """Tell before anything of the next letter leaves: `settle`. At once where it is not accepted, or there is no pen."""
         self._owed = sent
         if self._pen is None or not sent.ok:
             self.settle()
-        return self._owed is not None
 
     def settle(self) -> None:
         """Note on disk what is owed, and tell it with what was noted since the daemon last heard.
@@ -446,7 +448,8 @@ class TransportHost:
                 coming = _Coming(partial(self._prepared, waiting[0]), harmless=not waiting[0].prints) if waiting else None
                 sent = self._sent(letter, ready, coming, line)
                 line.settle()  # where the transport did not come so far
-                if line.owe(sent) and not (coming and coming.made and hasattr(self.transport, "announced")):
+                line.owe(sent)
+                if not (coming and coming.made and hasattr(self.transport, "announced")):
                     line.settle()
                 count += 1
                 ready = coming.prepared() if coming else None
@@ -458,8 +461,15 @@ class TransportHost:
             line.settle()
             line.tell()
             line.hear(0)
+            self._hand_over(None, None)
             doing("")
         return count
+
+    def _hand_over(self, announced: Callable[[], object] | None, meanwhile: Callable[[], object] | None) -> None:
+        if hasattr(self.transport, "announced"):
+            self.transport.announced = announced
+        if hasattr(self.transport, "meanwhile"):
+            self.transport.meanwhile = meanwhile
 
     def finish(self) -> None:
         self.press.rest()
@@ -494,19 +504,16 @@ class TransportHost:
             return ready
         parcel, papers = ready
         reached("letter.sending")
-        if hasattr(self.transport, "announced"):
-            self.transport.announced = line.settle if line else None
-        if hasattr(self.transport, "meanwhile"):
-            self.transport.meanwhile = coming.prepared if coming and coming.harmless else None
+        self._hand_over(line.settle if line else None, coming.prepared if coming and coming.harmless else None)
         try:
             answer = self.transport.send(parcel)
             reached("letter.sent")
         except DeliveryFailed as error:
-            return Sent(dispatch.id, dispatch.epoch, False, error.code, error.answer, error.permanent, papers=papers)
+            return Sent(dispatch.id, dispatch.epoch, False, error.code, error.answer[:LONGEST_ANSWER], error.permanent, papers=papers)
         except Exception as error:
-            return Sent(dispatch.id, dispatch.epoch, False, None, f"{type(error).__name__}: {error}", papers=papers)
+            return Sent(dispatch.id, dispatch.epoch, False, None, f"{type(error).__name__}: {error}"[:LONGEST_ANSWER], papers=papers)
         code = int(answer[:3]) if answer[:3].isdigit() else None
-        return Sent(dispatch.id, dispatch.epoch, True, code, answer, papers=papers)
+        return Sent(dispatch.id, dispatch.epoch, True, code, answer[:LONGEST_ANSWER], papers=papers)
 
     def _printed(self, x: Dispatch) -> tuple[_Papers, list[tuple[str, str, bytes]]]:
         """The papers printed for a letter, and all that is enclosed."""

@@ -21,8 +21,8 @@ from kefud.store.database import Database
 
 BATCH = 25
 LARGEST_BATCH = 100
-LONGEST_BURST = 2000
-"""Letters after which the child's call ends, and its journal with it."""
+MOST_IN_A_BURST, LONGEST_BURST = 2000, timedelta(seconds=60)
+"""A child is given no more letters after so many, or so long: its call ends, its journal is cleared, the stage shows life."""
 QUICK = timedelta(seconds=1)
 """A batch that took no longer is followed by one twice as large: an urgent letter never waits long behind it."""
 LEASE_SECONDS = 900.0
@@ -52,20 +52,27 @@ class _Heard:
 class _Batch:
     """Leased letters: those nobody has heard of yet, in order, and what was heard but not recorded."""
 
-    def __init__(self, leased: Sequence[letters.Leased], now: datetime) -> None:
+    def __init__(self, leased: Sequence[letters.Leased], now: datetime, full: bool) -> None:
         self.open: dict[int, letters.Leased] = {}
         self.count = 0
         self.begun = now
         self._heard: list[_Heard] = []
-        self.add(leased, now)
+        self.add(leased, now, full)
 
-    def add(self, leased: Sequence[letters.Leased], now: datetime) -> None:
+    def add(self, leased: Sequence[letters.Leased], now: datetime, full: bool) -> None:
+        """``full``: there were as many as were asked for."""
         self.open |= {x.id: x for x in leased}
         self.count += len(leased)
-        self.begun = now
+        self.last, self.full = now, full
 
     def hear(self, sent: Sent, at: datetime) -> None:
-        self._heard.append(_Heard(sent, at, self.open.pop(sent.id)))
+        if leased := self.open.pop(sent.id, None):
+            self._heard.append(_Heard(sent, at, leased))
+
+    def takes_more(self, now: datetime) -> bool:
+        """Not where a letter's lease has run out, in a long sleep of the machine: it would be leased twice over."""
+        fresh = now - self.begun < LONGEST_BURST and self.count < MOST_IN_A_BURST
+        return fresh and all(x.row["lease_until"] > now for x in self.open.values())
 
     def take(self) -> list[_Heard]:
         heard, self._heard = self._heard, []
@@ -122,44 +129,52 @@ class Outbox:
         if self._stopping() or (self._down_until and now < self._down_until):
             return False
         self._settle()
-        leased, dispatches = self._lease(now)
+        leased, dispatches, full = self._lease(now)
         if not leased:
             self._end_of_burst()
-            return False
+            return full
         self._burst = True
         reached("letter.leased")
-        batch = _Batch(leased, now)
-        self._send(batch, dispatches, now)
-        self._learn_size(batch)
+        batch = _Batch(leased, now, full)
+        self._send(batch, dispatches)
+        self._learn_size(batch, QUICK)
         self._wake()
         return True
 
-    def _lease(self, now: datetime) -> tuple[list[letters.Leased], list[Dispatch]]:
-        """The letters to be sent next, by urgency and age."""
+    def _lease(self, now: datetime) -> tuple[list[letters.Leased], list[Dispatch], bool]:
+        """The letters to be sent next, by urgency and age; and whether there may be more. What cannot be sent is recorded."""
         until = now + timedelta(seconds=LEASE_SECONDS)
         leased: list[letters.Leased] = []
         with self._db.write() as tx:
             for medium in self._media:
                 leased += letters.lease(tx, self._owner, now, until=until, most=self._most, transport=medium)
-            return leased, self._dispatches(tx, leased)
+            dispatches, unfit = self._dispatches(tx, leased, now)
+        self._record(unfit)
+        ready = {x.id for x in dispatches}
+        return [x for x in leased if x.id in ready], dispatches, len(leased) >= self._most
 
     def _further(self, batch: _Batch) -> list[Dispatch]:
         """More letters for a child that has not many left: it need not wait while what it has sent is recorded."""
-        if 2 * len(batch.open) > self._most or batch.count >= LONGEST_BURST:
+        now = self._clock()
+        if 2 * len(batch.open) > self._most or not batch.takes_more(now):
             return []
         try:
             self._record(batch.take())
-            self._learn_size(batch)
-            now = self._clock()
-            leased, dispatches = self._lease(now)
-        except KefudError:  # the store is away for now: this burst ends
+            self._learn_size(batch, QUICK / 2)
+            leased, dispatches, full = self._lease(now)
+        except KefudError as error:  # the store is away for now; there is another chance with the next answer
+            log.warn("no-further-letters", transport=self.name, reason=error)
             return []
-        batch.add(leased, now)
-        self._wake()
+        batch.full = False
+        if leased:
+            batch.add(leased, now, full)
+            self._wake()
         return dispatches
 
-    def _learn_size(self, batch: _Batch) -> None:
-        self._most = min(2 * self._most, LARGEST_BATCH) if self._clock() - batch.begun <= QUICK else BATCH
+    def _learn_size(self, batch: _Batch, quick: timedelta) -> None:
+        """Whether as many letters as were asked for went quickly enough for twice as many."""
+        if batch.full:
+            self._most = min(2 * self._most, LARGEST_BATCH) if self._clock() - batch.last <= quick else BATCH
 
     def _settle(self) -> None:
         """Record what we or the journal know and the store does not: a process ended, or the store refused, in between."""
@@ -176,7 +191,7 @@ class Outbox:
         self._journal.clear()
         self._settled = True
 
-    def _send(self, batch: _Batch, dispatches: Sequence[Dispatch], now: datetime) -> None:
+    def _send(self, batch: _Batch, dispatches: Sequence[Dispatch]) -> None:
         def asked(what: str, args: tuple[Any, ...]) -> tuple[bool, list[Dispatch]]:
             results, noted = args
             for result in results:
@@ -191,10 +206,10 @@ class Outbox:
                 self._sends.send(dispatches, asked)
             except NotStarted as error:
                 log.warn("transport-failed", transport=self.name, reason=error)
-                self._rest(now)
+                self._rest(self._clock())
             except KefudError as error:
                 log.warn("transport-failed", transport=self.name, reason=error)
-                self._fall(batch, str(error), now)
+                self._fall(batch, str(error), self._clock())
             self._record(batch.take())
             if self._journal:
                 self._journal.clear()
@@ -213,9 +228,9 @@ class Outbox:
 
     def _fall(self, batch: _Batch, reason: str, now: datetime) -> None:
         """The child ended in the middle: one letter may be out and waits a little, the later ones were never begun."""
-        for sent in self._journal.read()[0] if self._journal else ():
-            if sent.id in batch.open:
-                batch.hear(sent, now)
+        noted, at = self._journal.read() if self._journal else ([], now)
+        for sent in noted:
+            batch.hear(sent, min(at, now))
         under_way = next(iter(batch.open.values()), None)
         if under_way is not None:
             batch.hear(Sent(under_way.id, under_way.epoch, False, None, reason, interrupted=True), now)
@@ -284,10 +299,17 @@ class Outbox:
             except KefudError as error:
                 log.warn("transport-failed", transport=self.name, reason=error)
 
-    def _dispatches(self, tx: Any, leased: Sequence[letters.Leased]) -> list[Dispatch]:
+    def _dispatches(self, tx: Any, leased: Sequence[letters.Leased], now: datetime) -> tuple[list[Dispatch], list[_Heard]]:
+        """What the child is given, and what became of letters whose enclosures cannot be read: they hold up no other."""
         wanted = {(form, number) for x in leased for form, number in x.row["documents"]}
         papers = letters.documents_numbered(tx, wanted)
-        return [self._dispatch(tx, x, papers) for x in leased]
+        fit, unfit = [], []
+        for x in leased:
+            try:
+                fit.append(self._dispatch(tx, x, papers))
+            except KefudError as error:
+                unfit.append(_Heard(Sent(x.id, x.epoch, False, None, f"an enclosure is missing: {error}", ours=True), now, x))
+        return fit, unfit
 
     def _dispatch(self, tx: Any, leased: letters.Leased, papers: Mapping[tuple[str, str], Mapping[str, Any]]) -> Dispatch:
         row = leased.row

@@ -18,6 +18,7 @@ import pickle
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -30,6 +31,8 @@ from kefud.errors import KefudError, NotStarted
 from kefud.turns import Turns
 
 DOING_BYTES = 256
+SEND_PATIENCE = 60
+"""Seconds in which a child must take what it is told; one that hangs is ended then."""
 OUT_OF_MEMORY = 137
 WITH_ITS_NURSERY = "ended with its nursery"
 
@@ -401,10 +404,16 @@ class Asker:
 
     def post(self, name: str, *args: Any) -> None:
         """Ask without waiting. Answers come in the order of the questions; all must be taken before the method returns."""
-        self._lane.send(("ask", name, args))
+        try:
+            self._lane.send(("ask", name, args))
+        except OSError:
+            os._exit(0)  # the daemon has ended: there is nobody left to work for
 
     def answer(self) -> Any:
-        return self._lane.recv()
+        try:
+            return self._lane.recv()
+        except (EOFError, OSError):
+            os._exit(0)
 
     def answered(self) -> bool:
         """Whether an answer is there already."""
@@ -571,6 +580,8 @@ class Worker:
                 raise NotStarted(f"{self.name} cannot be started: {error.strerror}") from None
             self._pid = self._nursery.fork(self._spec, [memory, *(theirs.fileno() for _, theirs in pairs)])
             self._doing = doing
+            for end, _ in pairs:  # a child that hangs does not read either
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_PATIENCE, 0))
             self._lanes = [Connection(end.detach()) for end, _ in pairs]
 
     def _was_doing(self) -> str:

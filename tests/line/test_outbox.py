@@ -234,3 +234,65 @@ def test_a_store_that_is_away_when_more_would_be_given_ends_the_burst_and_loses_
     way.outbox._db = store
     assert way.outbox.step()
     assert way.child.tried == list(range(1, 3 * BATCH + 1)) and way.states == {("sent", 1): 3 * BATCH}
+
+
+class Slow(Child):
+    """Takes so long for each letter; the time is the test's."""
+
+    def __init__(self, way: Way, journal: Journal, seconds: float) -> None:
+        super().__init__(journal)
+        self._way = way
+        self._seconds = seconds
+
+    def _noting(self, journal: Journal, waiting: list[Dispatch], asked: Asked) -> int:
+        def heard(what: str, args: tuple[Any, ...]) -> Any:
+            self._way.now += timedelta(seconds=self._seconds * len(args[0]))
+            return asked(what, args)
+
+        return super()._noting(journal, waiting, heard)
+
+
+def test_letters_whose_lease_ran_out_in_a_burst_are_not_given_out_again(tmp_path: Path, journal: Journal) -> None:
+    """The machine slept: they are still with the child."""
+    way = Way(tmp_path, 2 * BATCH, journal)
+    way.outbox._sends = way.child = Slow(way, journal, 70.0)
+    while way.outbox.step():
+        pass
+    assert way.child.tried == list(range(1, 2 * BATCH + 1)) and way.states == {("sent", 1): 2 * BATCH}
+
+
+def test_a_burst_ends_after_a_while_however_many_letters_wait(tmp_path: Path, journal: Journal) -> None:
+    """Or the watchdog would take a slow server for a stage that is stuck."""
+    way = Way(tmp_path, 5 * BATCH, journal)
+    way.outbox._sends = way.child = Slow(way, journal, 1.0)
+    began = way.now
+    way.outbox.step()
+    assert timedelta(seconds=60) <= way.now - began < timedelta(seconds=60 + 2 * BATCH)
+    while way.outbox.step():
+        pass
+    assert way.states == {("sent", 1): 5 * BATCH}
+
+
+def test_an_urgent_letter_does_not_wait_behind_more_than_a_slow_server_takes_in_a_while(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, BATCH, journal)
+    way.outbox._sends = way.child = Slow(way, journal, 0.5)
+    way.outbox.step()
+    assert way.outbox._most == BATCH
+
+
+def test_a_letter_whose_enclosure_is_gone_holds_up_no_other(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, 3, journal)
+    with way.db.write() as tx:
+        tx.exec_driver_sql("update letter set attachments = '[[\"blob\", \"00ff\", \"a.pdf\", \"application/pdf\"]]' where id = 2")
+    way.outbox.step()
+    assert way.child.tried == [1, 3]
+    assert [way.letter(n)["status"] for n in (1, 2, 3)] == ["sent", "pending", "sent"]
+    assert "00ff" in way.letter(2)["last_answer"] and way.letter(2)["next_attempt"] == way.now + MINUTE
+
+
+def test_after_a_child_that_ended_late_in_a_burst_the_pause_counts_from_then(tmp_path: Path, journal: Journal) -> None:
+    way = Way(tmp_path, BATCH, journal)
+    way.outbox._sends = way.child = Slow(way, journal, 5.0)
+    way.child.deeds = [*[250] * 12, "ends"]
+    way.outbox.step()
+    assert way.letter(13)["next_attempt"] == way.now + INTERRUPTED and not way.outbox.step()

@@ -14,7 +14,6 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -82,9 +81,14 @@ def _sha_of_file(path: Path) -> str:
 def _write_all(files: Mapping[Path, bytes | Large]) -> None:
     """Several at a time, where there are several: a disk makes many writes durable at once as fast as one."""
     if len(files) > 1:
-        with suppress(RuntimeError):  # no thread may be to be had
-            deque(_writers().map(_write, files.keys(), files.values()), 0)
+        pool = _writers()
+        try:
+            deque(pool.map(_write, files.keys(), files.values()), 0)
             return
+        except RuntimeError:  # no thread is to be had: what was given to the others must not come later
+            _writers.cache_clear()
+            pool.shutdown(cancel_futures=True)
+            files = {target: content for target, content in files.items() if not _holds(target, content)}
     for target, content in files.items():
         _write(target, content)
 
