@@ -27,14 +27,14 @@ _COMMANDS = re.compile(
 )
 _LABELS = {fold(word): field for field, words in PHRASES["labels"].items() for word in words}
 _LABEL = re.compile(
-    f"({'|'.join(sorted(map(re.escape, _LABELS), key=len, reverse=True))})(?:如下)?[ \t]{{0,4}}[:：][ \t]{{0,4}}|(经查)[,,:]"
+    f"({'|'.join(sorted(map(re.escape, _LABELS), key=len, reverse=True))})(?:如下)?[ \t]{{0,4}}[:：][ \t]{{0,4}}|(经查)[,，:：]"
 )
 _REASON = re.compile(r"(?:^|[\s,。;:、!])(?:理由|原因|因为|由于|因)(?:是|为|系)?[:\s]{0,3}")
 _CLOSING = tuple(fold(word) for word in PHRASES["closing"]["starts"])
 _GREETINGS = "|".join(map(re.escape, PHRASES["closing"]["greetings"]))
 _GREETING = re.compile(rf"^\s{{0,8}}[^\n,。!:]{{0,16}}?(?:{_GREETINGS})[^\n,。!:]{{0,8}}[,。!:\s]{{0,4}}")
 _SMALL_TALK = re.compile(r"[\W_]|的|了|您|你|们|贵|中心|物业|客服|师傅|非常|十分|很|太|大家|支持|帮助|处理|已")
-_MARKS = " \t\n,,。;;::!!】])》」\"”'、"
+_MARKS = " \t\n,，。;；:：!！】])》」\"”'、"
 _EMPTY = re.compile(r"[\W_]*")
 _UNFINISHED = {name: re.compile("|".join(words)) for name, words in PHRASES["unfinished"].items()}
 _CLAUSE = re.compile(r"[^,。;!?\n]+\??")
@@ -69,7 +69,7 @@ class Said:
         found = _REASON.search(fold(self.before))
         if found:
             return self.before[found.end() :].strip(_MARKS)
-        return self.text.replace(",", ",").partition(",")[2].strip(_MARKS)
+        return self.text.replace("，", ",").partition(",")[2].strip(_MARKS)
 
 
 def spoken(mail: str) -> str:
@@ -132,7 +132,7 @@ def _is_only_a_step(rest: str) -> bool:
 
 def _as_progress(words: str) -> tuple[str, str, str]:
     """What reads like a result and is none tells how far the work has come."""
-    first, mark, rest = re.match(r"([^,,。;;!!\n]*)([,,。;;!!\n]?)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
+    first, mark, rest = re.match(r"([^,，。;；!！\n]*)([,，。;；!！\n]?)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
     return "in_progress", first.strip(_MARKS), rest.strip(_MARKS)
 
 

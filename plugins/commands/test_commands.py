@@ -113,6 +113,13 @@ def test_a_finished_repair_waits_for_our_acceptance(site: Site) -> None:
     assert outcome.ticket.fields["result"] == "更换灯泡两只,照明恢复" and tasks(outcome) == ["verify"]
 
 
+@pytest.mark.parametrize("mark", [":", "\uff1a"])
+def test_the_owner_reads_the_result_without_the_mark_before_it(site: Site, mark: str) -> None:
+    """As Chinese is typed: with marks of full width."""
+    outcome = wrote(site, repair(), f"已处理{mark}更换灯泡两只\uff0c照明恢复。")
+    assert outcome.ticket.fields["result"] == "更换灯泡两只\uff0c照明恢复"
+
+
 def test_done_without_a_word_of_what_was_done_is_refused(site: Site) -> None:
     outcome = wrote(site, repair(), "已处理")
     assert outcome.ticket.status == "in_progress" and "处理情况" in transcript(outcome)["refused"][0]

@@ -24,7 +24,7 @@ from kefud.api import (
 )
 
 REQUESTS: dict[str, dict[str, str]] = tomllib.loads((Path(__file__).parent / "requests.toml").read_text("utf-8"))
-_CLAUSE = re.compile(r"[^,,;；]+[,,;；]?")
+_CLAUSE = re.compile(r"[^,，;；]+[,，;；]?")
 _CONFIDENTIAL = re.compile(
     r"(?:不要|别|勿|不能|不得|请不|不想)[^。]{0,12}(?:告诉|透露|泄露|泄漏|告知|知道|说出)|保密|我的(?:电话|姓名|名字)"
 )
@@ -32,7 +32,7 @@ _FORMAL = re.compile(
     r"\s*(?:(?:尊敬的|敬爱的)?[^,。!?\n]{0,16}(?:您好|你好|:)[,。!: ]*|此致|敬礼|谢谢|祝好|(?:住户|业主|居民)们?"
     r"|[0-9年月日./ -]{4,}|[一二三四五六七八九十〇零年月日]{4,})[!。. ]*"
 )
-_MARKS = " ,,、:"
+_MARKS = " ,，、:："
 OUTSIDE = ("government", "owners_committee")
 """Kinds of parties to which nothing leaves without the manager's signature (SERVICE_RULES §9)."""
 

@@ -31,7 +31,7 @@ _WORDS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "delivery.toml")
 WAYS: dict[str, dict[str, Any]] = _WORDS["ways"]
 _NOT = tuple(map(fold, _WORDS["not"]))
 _CHOICES = {way: re.compile("|".join(known["words"])) for way, known in WAYS.items()}
-_BETWEEN = re.compile(r"[、,,;;\n]")
+_BETWEEN = re.compile(r"[、,，;；\n]")
 _CLAUSE = re.compile(r"[,。;!?\n]")
 
 

@@ -408,7 +408,18 @@ class _Weighing:
                 danger += 3.0 if plan not in ("injury", "lift_entrapment") else 0.0
             else:
                 plans[plan] = plans.get(plan, 0.0) + hit.word.weight
+        if shut_in := self._in_a_lift():
+            plans["lift_entrapment"] = plans.get("lift_entrapment", 0.0) + shut_in
         return danger, plans
+
+    def _in_a_lift(self) -> float:
+        """What tells of somebody inside, where a lift is spoken of: 电梯停在九楼,隐约听见里头有个老太太在拍门."""
+        lifts = {self.reading.sentence(hit.start) + later for hit in self.reading.of("sign.lift") for later in (0, 1)}
+        return self._sum(
+            hit for hit in self._stands(self.reading.of("sign.inside"))
+            if self.reading.sentence(hit.start) in lifts
+            and not (self._is_supposed(hit) or self._is_over(hit) or self._is_past(hit) or self._is_guarded(hit))
+        )  # fmt: skip
 
     def _urgency(self, found: Meaning, danger: float) -> str:
         if found.plans:

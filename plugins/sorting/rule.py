@@ -638,7 +638,7 @@ def squeeze(text: str) -> str:
 
 def bare_subject(subject: str) -> str:
     """The subject without Re:, 转发: and ticket numbers."""
-    text = re.sub(r"^(?:\s*(?:re|fw|fwd|回复|答复|转发|转寄|回覆)\s*[::]\s*)+", "", subject.strip(), flags=re.I)
+    text = re.sub(r"^(?:\s*(?:re|fw|fwd|回复|答复|转发|转寄|回覆)\s*[:：]\s*)+", "", subject.strip(), flags=re.I)
     return re.sub(r"\[?KF[0-9]{8}-[0-9]{4}\]?", "", text).strip(" -")
 
 

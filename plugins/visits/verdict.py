@@ -16,9 +16,9 @@ LONGEST = 5_000
 _LOOKED_AT = 20
 _PRAISE: tuple[Verdict, ...] = ("mostly", "satisfied")
 _CLAUSE = re.compile(r"[^,。;!?\n]+")
-_MARKS = " ,,。;;::!!\n"
+_MARKS = " ,，。;；:：!！\n"
 _SAYS = {name: re.compile("|".join(words)) for name, words in PHRASES.items()}
-_REASON = re.compile(r"(?:不(?:太|很|是很|够|怎么|大)?满意)[,,。;;:!\s]{0,4}(?:因为|由于|原因是?|理由是?)?[:\s]{0,3}")
+_REASON = re.compile(r"(?:不(?:太|很|是很|够|怎么|大)?满意)[,，。;；:：!！\s]{0,4}(?:因为|由于|原因是?|理由是?)?[:\s]{0,3}")
 
 
 def verdict(text: str) -> Verdict | None:

@@ -313,7 +313,10 @@ class Correspondence:
         role = self.site.role(wanted)
         if role is not None:
             name = role.person or role.name or chinese(wanted)
-            return _Recipient(wanted, name, role.address_on(now.astimezone(self.zone).date()))
+            address = role.address_on(now.astimezone(self.zone).date())
+            discreet = ticket.masked or ticket.category == "attitude"
+            outside = self.site.party_of(address) if discreet else None  # one of those who are complained of
+            return _Recipient(wanted, name, address, "masked" if outside and outside.id != "cs_center" else "full")
         party = self._party(ticket, wanted)
         if party is None:
             return _Recipient(wanted, chinese(wanted), "")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile.station import Station, station, vouched
-from line.office import mail
+from line.office import PARTIES, mail
 
 from kefud.desk.decisions import Classify
 from kefud.desk.ticket import Requester, Ticket
@@ -139,6 +140,32 @@ def test_a_question_about_the_club_ends_with_its_answer(tmp_path: Path) -> None:
         office.pass_time(days=4)
         office.work()
         assert written(office, before) == []
+
+
+def test_the_next_department_has_its_whole_time_to_sign(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        ticket = brought(office, TAP, "报修")
+        before = {name: ticket.deadline(name) for name in ("sign_off", "acknowledge")}
+        office.pass_time(hours=1)
+        after = order(office, ticket, "transfer", to="engineering", reason="管道在墙内")
+        assert after.department == "engineering"
+        for name, old in before.items():
+            new = after.deadline(name)
+            assert old and new and new.open and new.start >= old.start + timedelta(hours=1), name
+
+
+def test_whoever_belongs_to_those_complained_of_does_not_read_who_complains(tmp_path: Path) -> None:
+    """A role of ours that somebody of the property company holds (RULES §9)."""
+    held = PARTIES.replace('["wuye@property.example.com"]', '["wuye@property.example.com", "property-manager@roles.example.com"]')
+    with station(tmp_path, parties=held) as office:
+        ticket = brought(office, "我是5号楼1单元201的业主何样板,电话13800000201。我要投诉门口保安态度恶劣,还打人了,我受伤流血。")
+        assert (ticket.category, ticket.urgency) == ("attitude", "emergency")
+        for _ in range(6):
+            office.pass_time(minutes=10)
+            office.work()
+        told = to(office, "property-manager@roles.example.com")
+        assert told and not [x for x in told if "13800000201" in x["text"] or "何样板" in x["text"]]
+        assert "13800000201" in to(office, "duty-officer@roles.example.com")[0]["text"]
 
 
 # two tickets that a person knows to be one matter

@@ -14,6 +14,7 @@ from line.office import PARTIES, ROLES
 
 from kefud.cli import kefud
 from kefud.cli.ticket import HANDLING
+from kefud.errors import Usage
 
 MAILS = {
     "repair": "我是5号楼1单元201的业主何样板,电话13800000201。厨房水龙头坏了,一直滴水,请派人来修。",
@@ -100,6 +101,13 @@ def test_the_same_matter_is_merged(estate: Estate, numbers: dict[str, str]) -> N
 def test_a_refusal_is_said_in_words(estate: Estate, numbers: dict[str, str]) -> None:
     done = CliRunner().invoke(kefud, ["-c", str(estate.file), "ticket", "release", numbers["idea"], "--as", "cs_clerk"])
     assert done.exit_code != 0 and "放行" in str(done.exception or done.output)
+
+
+def test_who_is_no_role_does_and_reads_nothing(estate: Estate, numbers: dict[str, str]) -> None:
+    """A slip: nobody is called so."""
+    for command in (["ticket", "note", numbers["idea"], "--text", "x"], ["approve", numbers["idea"]], ["report", "ledger"]):
+        done = CliRunner().invoke(kefud, ["-c", str(estate.file), *command, "--as", "wuye"])
+        assert isinstance(done.exception, Usage) and "no such role or party" in str(done.exception), command
 
 
 def test_every_command_gives_an_order_a_rule_knows() -> None:

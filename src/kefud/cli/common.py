@@ -13,12 +13,21 @@ from typing import Any
 import click
 
 from kefud import log
-from kefud.config import Loaded, load
-from kefud.errors import ConfigError, Problem
+from kefud.config import Loaded, Site, load
+from kefud.desk.ticket import POSTS
+from kefud.errors import ConfigError, Problem, Usage
 from kefud.wiring import Office
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 by_role = click.option("--as", "role", default="cs_specialist", show_default=True, help="The role that acts.")
+
+
+def acting(site: Site, role: str) -> str:
+    """``role`` as it is. Raises Usage where nobody is called so: a slip must not read or decide what a role may not."""
+    if not (site.role(role) or site.party(role) or role in POSTS):
+        named = ", ".join(dict.fromkeys([*(r.id for r in site.roles), *(p.id for p in site.parties)]))
+        raise Usage(f"--as {role}: there is no such role or party; known are {named or ', '.join(POSTS)}")
+    return role
 
 
 def config_path(ctx: click.Context) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kefud.cli.common import office
+from kefud.cli.common import acting, office
 
 
 @click.command()
@@ -29,7 +29,9 @@ def reject(ctx: click.Context, number: str, role: str, text: str) -> None:
 
 def _decide(ctx: click.Context, number: str, command: str, role: str, text: str) -> None:
     with office(ctx) as found:
-        ticket, refused = found.casework.order(number, command, role, {"text": text}, text)
+        ticket, refused = found.casework.order(number, command, acting(found.site, role), {"text": text}, text)
     for reason in refused:
         click.echo(reason, err=True)
     click.echo(f"{ticket.number}: {ticket.status}")
+    if refused:
+        ctx.exit(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kefud.cli.common import as_json, office, table
+from kefud.cli.common import acting, as_json, office, table
 from kefud.compose import Press
 from kefud.errors import Usage
 from kefud.periodic import is_masked
@@ -79,7 +79,7 @@ def report(
     """
     chosen = "json" if as_json else format_ or _format_of(file)
     with office(ctx) as found:
-        masked = is_masked(found.site, role)
+        masked = is_masked(found.site, acting(found.site, role))
         name = NAMES[kind]
         if name == "ledger" and chosen in ("xlsx", "csv", "html"):
             content = _ledger_file(found, period, chosen, masked)

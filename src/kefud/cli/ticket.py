@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from kefud.cli.common import as_json, by_role, cut, local, office, show, table
+from kefud.cli.common import acting, as_json, by_role, cut, local, office, show, table
 from kefud.compose import Press
 from kefud.correspondence import site_view
 from kefud.desk.decisions import Classify, Effect, SetFields
@@ -182,13 +182,15 @@ def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> c
             for when in ("until", "promised_at"):
                 if when in args:
                     args[when] = instant(str(args[when]), found).isoformat()
-            changed, refused = found.casework.order(number, order, role, args, str(args.get("text", "")))
+            changed, refused = found.casework.order(number, order, acting(found.site, role), args, str(args.get("text", "")))
         for reason in refused:
             click.echo(reason, err=True)
         if as_json:
             show(ticket_json(changed))
         else:
             click.echo(f"{changed.number}: {chinese(changed.status)} ({changed.status})")
+        if refused:
+            ctx.exit(1)
 
     for argument in reversed(arguments):
         shown, _, known = argument.rstrip("!*").partition("=")

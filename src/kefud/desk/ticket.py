@@ -59,6 +59,13 @@ CHINESE: dict[str, str] = {
 }  # fmt: skip
 """What staff and owners read for each word of the program (SERVICE words, RULES §1, §2, §6)."""
 
+POSTS = (
+    "receptionist", "cs_clerk", "cs_specialist", "cs_supervisor", "cs_manager", "leader_in_charge", "leadership",
+    "property_supervisor", "property_manager", "pm_dept_manager", "director", "duty_officer", "service_inspector",
+    "issue_coordinator", "adviser", "cs_center",
+)  # fmt: skip
+"""Who acts in the rules, whether or not the configuration names somebody (RULES §1)."""
+
 
 def chinese(word: str) -> str:
     """The Chinese term for a word of the domain; an unknown word (an extended list) is returned as it is."""
