@@ -153,7 +153,8 @@ class Escalation:
 
     def _report(self, to: str, ticket: Ticket, deadline: Deadline, why: str, step: Step) -> Write:
         data: dict[str, Any] = {"reason": why, "due": self._text(deadline.due), "rule": deadline.rule}
-        data["steps"] = f"已催办{step.done}次"
+        if chased := sum(1 for x in ticket.letters if x.template == "reports/chaser" and x.status == "sent"):
+            data["steps"] = f"{chased}次"
         key, before = _key("up", deadline, step.name, to), f"up:{deadline.name}:"
         return Write(to, "reports/escalation", data, key=key, instead=before, rule="S1-4.1.1", why=why)
 
