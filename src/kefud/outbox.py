@@ -149,9 +149,14 @@ class Outbox:
             for medium in self._media:
                 leased += letters.lease(tx, self._owner, now, until=until, most=self._most, transport=medium)
             dispatches, unfit = self._dispatches(tx, leased, now)
-        self._record(unfit)
         ready = {x.id for x in dispatches}
-        return [x for x in leased if x.id in ready], dispatches, len(leased) >= self._most
+        fit = [x for x in leased if x.id in ready]
+        try:
+            self._record(unfit)
+        except KefudError:
+            self._owed += [(x.id, x.epoch) for x in fit]
+            raise
+        return fit, dispatches, len(leased) >= self._most
 
     def _further(self, batch: _Batch) -> list[Dispatch]:
         """More letters for a child that has not many left: it need not wait while what it has sent is recorded."""

@@ -103,6 +103,12 @@ def test_a_refusal_is_said_in_words(estate: Estate, numbers: dict[str, str]) -> 
     assert done.exit_code != 0 and "放行" in str(done.exception or done.output)
 
 
+def test_who_writes_a_letter_that_is_held_is_told_at_once(estate: Estate, numbers: dict[str, str]) -> None:
+    wanted = ["ticket", "reply", numbers["idea"], "--text", "这个不知道,不归我们管。", "--as", "cs_clerk"]
+    done = CliRunner().invoke(kefud, ["-c", str(estate.file), *wanted])
+    assert "暂缓发出" in done.output and "禁用语：不知道" in done.output
+
+
 def test_who_is_no_role_does_and_reads_nothing(estate: Estate, numbers: dict[str, str]) -> None:
     """A slip: nobody is called so."""
     for command in (["ticket", "note", numbers["idea"], "--text", "x"], ["approve", numbers["idea"]], ["report", "ledger"]):

@@ -19,7 +19,7 @@ from kefud.desk.ticket import CATEGORIES, KINDS, Requester, Ticket, chinese
 from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
 from kefud.shipped import shipped
-from kefud.store import tickets
+from kefud.store import letters, tickets
 from kefud.wiring import Office
 
 
@@ -183,8 +183,13 @@ def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> c
                 if when in args:
                     args[when] = instant(str(args[when]), found).isoformat()
             changed, refused = found.casework.order(number, order, acting(found.site, role), args, str(args.get("text", "")))
+            held = [x.id for x in changed.letters if x.status == "held"]
+            with found.db.read() as tx:
+                waits = [(id, str((letters.by_id(tx, id) or {}).get("hold", ""))) for id in held]
         for reason in refused:
             click.echo(reason, err=True)
+        for id, why in waits:
+            click.echo(f"函件{id}暂缓发出：{why}", err=True)
         if as_json:
             show(ticket_json(changed))
         else:
