@@ -13,7 +13,6 @@ from kefud.api import (
     Assign,
     Decision,
     Draw,
-    DropClock,
     Effect,
     Extension,
     Move,
@@ -221,8 +220,6 @@ class Departments:
             answer.refuse("transfer", f"本件现由{name}办理")
             return
         why = f"{self.name(by)}转{name}:{reason or '未写原因'}"
-        if not same:
-            yield from _no_longer_theirs(ticket, why)
         if ticket.transfers >= 1 and not same:
             yield from self.to_coordinator(ticket, why, f"transfer:{ticket.transfers + 1}", transfer=True)
             answer.done("transfer", "本件已是第二次转办,按规定交物业经理协调(S0-4.3.2)")
@@ -378,13 +375,6 @@ def longer_by(words: str, old: datetime, site: Site) -> datetime | None:
     unit = {"工作日": "working_days", "小时": "clock_hours"}.get(found[2], "calendar_days")
     weeks = 7 if found[2] in ("周", "星期", "礼拜") else 1
     return due(old, parse_term(f"{amount * weeks} {unit}"), site.calendar)
-
-
-def _no_longer_theirs(ticket: Ticket, why: str) -> Iterator[Decision]:
-    """What the department before had to sign; the next one's time begins when its notice has reached it."""
-    for deadline in ticket.deadlines:
-        if deadline.name in ("sign_off", "acknowledge") and deadline.open:
-            yield DropClock(deadline.name, rule=deadline.rule, why=why)
 
 
 def _asking(ticket: Ticket, name: str, old: datetime | None, until: datetime, reason: str, site: Site) -> list[Decision]:

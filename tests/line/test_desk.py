@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,18 +139,6 @@ def test_a_question_about_the_club_ends_with_its_answer(tmp_path: Path) -> None:
         office.pass_time(days=4)
         office.work()
         assert written(office, before) == []
-
-
-def test_the_next_department_has_its_whole_time_to_sign(tmp_path: Path) -> None:
-    with station(tmp_path) as office:
-        ticket = brought(office, TAP, "报修")
-        before = {name: ticket.deadline(name) for name in ("sign_off", "acknowledge")}
-        office.pass_time(hours=1)
-        after = order(office, ticket, "transfer", to="engineering", reason="管道在墙内")
-        assert after.department == "engineering"
-        for name, old in before.items():
-            new = after.deadline(name)
-            assert old and new and new.open and new.start >= old.start + timedelta(hours=1), name
 
 
 def test_whoever_belongs_to_those_complained_of_does_not_read_who_complains(tmp_path: Path) -> None:
