@@ -37,6 +37,9 @@ ERRANDS = (
 )  # fmt: skip
 """What somebody came for when the manners of staff spoilt it."""
 ASSERTED = ("complaint", "repair")
+PLAIN_DENIALS = ("不是", "并非", "并不是", "排除", "不存在")
+LONGEST_WINDOW, NEXT, THOUGHT = 4, 1, 10
+"""How many characters may stand between a denial and its word, and its second half; between 以为 and what was thought."""
 DENIALS = ("anonymous", "confidential", "chase", "late")
 """Marks whose words are denials themselves."""
 BLAME, SPOKEN = 3.0, 4.0
@@ -104,16 +107,16 @@ class _Weighing:
         self.like_kinds, self.like_categories = examples.weigh(signs(reading))
         self.subject_end = subject_end
         self.households = households
-        self._negators: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._negators: dict[int, list[tuple[int, int, bool]]] = defaultdict(list)
         for group, window in (("context.negation", 4), ("context.negation_near", 1)):
             for hit in reading.of(group):
-                self._negators[reading.clause(hit.start)].append((hit.end, window))
+                plain = reading.text[hit.start : hit.end] in PLAIN_DENIALS
+                self._negators[reading.clause(hit.start)].append((hit.end, window, plain))
         self._supposed = self._first_places("context.hypothetical")
         self._sentences = {
             name: {reading.sentence(hit.start) for hit in reading.of(f"context.{name}")}
-            for name in ("past", "done", "again", "now", "prevention", "mistaken", "proved")
+            for name in ("past", "done", "again", "now", "prevention")
         }
-        self._nothing = [span for hit in reading.of("plan.none") for span in hit.spans]
         self._potential: dict[int, list[int]] = defaultdict(list)
         for hit in reading.of("context.potential"):
             self._potential[reading.clause(hit.start)].append(hit.end)
@@ -128,20 +131,36 @@ class _Weighing:
     # how a word is meant
 
     def _denied(self, hit: Hit) -> bool:
-        """What an alarm is made of must all be meant: 电梯又停了,没困人 has its denial before the second half."""
-        whole = hit.word.family == "plan"
-        return any(self._is_denied_at(place) for place, _ in (hit.spans if whole else hit.spans[:1])) or (
-            whole and any(a <= start and end <= b for start, end in hit.spans for a, b in self._nothing)
+        """An alarm's second half must be meant as well: 电梯又停了,没困人."""
+        if self._is_denied_at(hit.start):
+            return True
+        if hit.word.family != "plan" or len(hit.spans) == 1:
+            return False
+        return self._is_nothing(hit) or any(self._is_denied_at(at, NEXT) for at, _ in hit.spans[1:])
+
+    def _is_denied_at(self, place: int, most: int = LONGEST_WINDOW) -> bool:
+        """Whether a denial stands before ``place``; 不是 and its like reach further than ``most``."""
+        return any(
+            0 <= place - end <= (window if plain else min(window, most))
+            for end, window, plain in self._negators.get(self.reading.clause(place), ())
         )
 
-    def _is_denied_at(self, place: int) -> bool:
-        return any(0 <= place - end <= window for end, window in self._negators.get(self.reading.clause(place), ()))
+    def _is_nothing(self, hit: Hit) -> bool:
+        """Whether a part of an alarm belongs to a longer word that takes the meaning from it: 没人困住."""
+        parts = [(at, to, hit.length + (place == 0)) for place, (at, to) in enumerate(hit.spans)]
+        spans = [(a, b, none.length) for none in self.reading.of("plan.none") for a, b in none.spans]
+        return any(a <= at and to <= b and length >= least for at, to, least in parts for a, b, length in spans)
 
     def _is_disproved(self, hit: Hit) -> bool:
-        """Whether it was only thought: 以为是煤气, and here or in the next sentence 原来是排水管."""
-        sentence, found = self.reading.sentence(hit.start), self._sentences
-        near = any(n in found["proved"] for n in (sentence, sentence + 1, sentence + 2))
-        return near and (sentence in found["mistaken"] or sentence in found["proved"])
+        """What was thought, and not what it turned out to be: 以为是煤气,原来是排水管. While it goes on nothing is proved."""
+        sentence = self.reading.sentence(hit.start)
+        shown = [p for p in self.reading.of("thought.proved") if 0 <= self.reading.sentence(p.start) - sentence <= 2]
+        thought = any(
+            0 <= hit.start - m.end <= THOUGHT and not any(m.end <= p.start < hit.start for p in shown)
+            for m in self.reading.of("thought.mistaken")
+        )
+        goes_on = any(n in self._sentences["again"] | self._sentences["now"] for n in range(sentence, sentence + 3))
+        return thought and not goes_on and any(p.start >= hit.end for p in shown)
 
     def _is_supposed(self, hit: Hit) -> bool:
         place = self._supposed.get(self.reading.sentence(hit.start))
