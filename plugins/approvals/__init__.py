@@ -29,6 +29,7 @@ from kefud.api import (
     chinese,
     hookimpl,
     local,
+    objection,
     signed,
 )  # fmt: skip
 
@@ -182,8 +183,11 @@ def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
     if not ticket.reply_address or ticket.kind not in CLOSING:
         yield _task(ticket, "answer", f"请示已获同意,请按批准文本答复顾客:{text}", "approval-answer")
         return
-    yield SetFields({"answer": text}, rule="S0-1.0", why=why)
+    waits = bool(objection(text, approved=True))
+    yield SetFields({"held_answer" if waits else "answer": text}, rule="S0-1.0", why=why)
     yield Reply("replies/answer", {"answer": text, "approved": True}, meets="reply", rule="S0-4.2.3", why=why)
+    if waits:
+        return
     yield Move("answered", rule="S0-4.2.3", why="按批准文本答复")
     yield Move("closed", rule="S0-1.0", why="咨询已答复")
 

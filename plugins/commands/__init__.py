@@ -8,6 +8,7 @@ from datetime import datetime
 from kefud.api import (
     AddTask,
     Decision,
+    Delivered,
     Heard,
     Occasion,
     Ordered,
@@ -26,6 +27,7 @@ from .customers import Customers
 from .departments import Answer, Departments
 from .held import Held, asks_for_word
 from .orders import Orders
+from .outcome import gone_out
 from .repairs import FILED
 from .speech import Said, commands, is_empty, is_open, labelled, spoken
 
@@ -51,6 +53,8 @@ class Commands:
                 return self._heard(ticket, occasion)
             case Ordered():
                 return self.orders.carry_out(ticket, occasion)
+            case Delivered():
+                return gone_out(ticket, occasion)
         return ()
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:

@@ -88,6 +88,7 @@ class Held:
             return
         word, field = _REWRITTEN[letter.template]
         yield Discard(letter.message_id, rule="S0-4.3.2", why=f"{why}改写,原文不再发出")
+        field = "held_answer" if field == "answer" and ticket.fields.get("held_answer") else field
         yield SetFields({field: said.text, "signed_text": said.text}, rule="S0-4.3.2", why=f"{why}改写")
         yield Reply(letter.template, {word: said.text}, meets=letter.meets, rule="S0-4.3.2", why=f"{why}改写")
         yield Remark(f"{why}:《{name}》改为:{said.text}", rule="S0-4.3.2")

@@ -5,7 +5,7 @@ Whether a step may be taken is the state machine's word; here stands what each o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from kefud.api import (
     Assign,
     Classify,
     Decision,
+    Discard,
     DoneTask,
     Draw,
     Effect,
@@ -34,12 +35,13 @@ from kefud.api import (
     Write,
     as_instant,
     chinese,
+    objection,
     parse_when,
-    refusal,
 )
 
 from .customers import decide_extension
 from .departments import Answer, Departments, ask_extension, has_notice, lacking
+from .outcome import all_contributed, answered, between, held_answers, hindered, is_answer
 from .repairs import filed, unreadable
 
 SIGNING = ("cs_manager", "leader_in_charge", "leadership")
@@ -155,24 +157,30 @@ class Orders:
             yield Refuse("答复没有内容")
             return
         address = ticket.reply_address
-        final = _is_answer(ticket)
+        final = is_answer(ticket)
         spoken = way != "mail" or not address
         why = f"{chinese(order.by)}答复({way if spoken else '邮件'})"
         if not final:
             yield from _interim(ticket, order, text, spoken, why)
             return
-        through = _between(ticket.status, "handled") if _all_contributed(ticket) else ()
+        through = between(ticket.status, "handled") if all_contributed(ticket) else ()
         said = ticket.changed(fields={**ticket.fields, "answer": text, "result": ticket.fields.get("result") or text})
-        if reason := _hindered(said, (*through, "answered"), order.by):
+        if reason := hindered(said, (*through, "answered"), order.by):
             yield Refuse(reason)
             return
-        yield SetFields({"answer": text, "answered_by": order.by, **_enclosed(order)}, rule="S0-1.0", why=why)
-        yield from _done(ticket, order.at, "answer")
+        for letter in held_answers(ticket):
+            yield Discard(letter.message_id, rule="S0-4.3.2", why="已另拟答复,原文不再发出")
+        yield from _done(ticket, order.at, "answer", "rewrite")
+        if not spoken and (_signature(ticket, order.by) or objection(text)):
+            yield SetFields({"held_answer": text, "answered_by": order.by, **_enclosed(order)}, rule="S0-4.3.2", why=why)
+            yield from _letter(ticket, order.by, text, why)
+            return
+        yield SetFields({"answer": text, "answered_by": order.by, "held_answer": "", **_enclosed(order)}, rule="S0-1.0", why=why)
         if not spoken:
             yield from _letter(ticket, order.by, text, why)
         elif ticket.origin != "anonymous":
             yield from _said(ticket, order.at, why)
-        yield from self._to_answered(ticket, order, why)
+        yield from answered(ticket, order.by, why)
 
     def _respond(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         """Somebody spoke with the customer; the matter goes on."""
@@ -190,13 +198,6 @@ class Orders:
             yield Refuse(f"请写明协同部门({'、'.join(map(chinese, ticket.joint)) or '无'})和意见", rule="S0-4.2.2")
             return
         yield from self.departments.contribute(ticket, department, text, Answer())
-
-    def _to_answered(self, ticket: Ticket, order: Ordered, why: str) -> Iterator[Decision]:
-        if _all_contributed(ticket):
-            yield SetFields({"result": ticket.fields.get("result") or "协同部门意见已收齐"}, rule="S0-4.2.2")
-            for step in _between(ticket.status, "handled"):
-                yield Move(step, order.by, rule="S0-4.2.2", why="协同意见已收齐")
-        yield Move("answered", order.by, rule="S0-1.0", why=why)
 
     def _transfer(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         to = _text(order, "to", text=False) or _text(order, "department", text=False)
@@ -248,7 +249,7 @@ class Orders:
             return
         yield SetFields(values, rule="S3-2.5.3", why=f"{chinese(order.by)}登记处理情况")
         if ticket.status in ("reopened", "triaged", "assigned", "acknowledged"):
-            for step in _between(ticket.status, "in_progress"):
+            for step in between(ticket.status, "in_progress"):
                 yield Move(step, order.by, rule="S1-4.3.6", why="登记处理情况")
         missing = lacking(ticket.changed(fields={**ticket.fields, **values}))
         if missing:
@@ -300,10 +301,10 @@ class Orders:
         ended = ticket.round >= 3 and order.by in ("leadership", "leader_in_charge") and bool(reason)
         if ended:
             values |= {"ended_by_leadership": reason, "visit": "unsatisfied"}
-        answered = ("answered", *(["visiting"] if ended else [])) if ticket.status in ("triaged", "verified") else ()
-        steps = (*answered, "closed")
-        if hindered := _hindered(ticket.changed(fields={**ticket.fields, **values}), steps, order.by):
-            yield Refuse(hindered)
+        through = ("answered", *(["visiting"] if ended else [])) if ticket.status in ("triaged", "verified") else ()
+        steps = (*through, "closed")
+        if reason_against := hindered(ticket.changed(fields={**ticket.fields, **values}), steps, order.by):
+            yield Refuse(reason_against)
             return
         if values:
             why = "公司领导书面终结" if ended else "无需或无法答复的理由"
@@ -353,6 +354,9 @@ class Orders:
         if ticket.origin != "anonymous":
             letter = Reply("replies/declined", told, hold=hold, meets="reply", rule="S3-2.2.3", why="说明理由并提供替代办法")
             yield _written(ticket, letter, f"请电话告知不予受理的理由和替代办法:{reason};{alternative}")
+            if ticket.reply_address and (hold or objection(f"{reason}。{alternative}")):
+                yield SetFields({"declined_by": order.by}, rule="S3-2.2.3", why="待签发")
+                return
         yield Move("declined", order.by, rule="S3-2.2.3", why=reason)
 
     def _adoption(self, ticket: Ticket, order: Ordered, values: dict[str, Any], *, thanked: bool) -> Iterator[Decision]:
@@ -370,7 +374,7 @@ class Orders:
             board = "匿名建议已采纳,请在公告栏张贴答谢函"
             yield AddTask("board", ticket.handler or "cs_clerk", board, key="board", rule=rule, why=why)
         yield DoneTask("adoption", order.at, rule=rule)
-        for step in _between(ticket.status, "answered"):
+        for step in between(ticket.status, "answered"):
             yield Move(step, order.by, rule=rule, why=why)
 
     def _plan(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
@@ -508,37 +512,6 @@ def _value(name: str, given: Any) -> Any:
 
 
 _RANK = {"normal": 0, "urgent": 1, "emergency": 2}
-_LINE = ("reopened", "triaged", "assigned", "acknowledged", "in_progress", "handled", "verified", "answered")
-
-
-def _between(now: str, to: str) -> tuple[str, ...]:
-    """The states after ``now`` up to ``to`` that a ticket passes when nothing is left out."""
-    if now not in _LINE:
-        return ()
-    steps = _LINE[_LINE.index(now) + 1 : _LINE.index(to) + 1]
-    return tuple(s for s in steps if not (now in ("triaged", "reopened") and s in ("assigned", "acknowledged")))
-
-
-def _is_answer(ticket: Ticket) -> bool:
-    """Whether words to the customer end the matter, and are not a word in between."""
-    asked = ticket.status == "triaged" and ticket.kind not in ("complaint", "repair")
-    return asked or ticket.status in ("handled", "verified") or _all_contributed(ticket)
-
-
-def _hindered(ticket: Ticket, steps: Iterable[str], by: str) -> str:
-    """Why these steps may not all be taken one after the other, "" where they may."""
-    for step in steps:
-        if reason := refusal(ticket, step, by):
-            return reason
-        ticket = ticket.changed(status=step)
-    return ""
-
-
-def _all_contributed(ticket: Ticket) -> bool:
-    asked = ticket.kind == "consultation" and ticket.status in ("assigned", "acknowledged", "in_progress")
-    return asked and not ticket.has_unanswered_joint
-
-
 def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) -> Iterator[Decision]:
     """Words to the customer while the work goes on: progress, no answer (S3-2.3.2)."""
     yield SetFields({"progress_note": text}, rule="S3-2.3.2", why=why)
@@ -552,9 +525,9 @@ def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) 
 def _letter(ticket: Ticket, by: str, text: str, why: str) -> Iterator[Decision]:
     """The answer as a letter: to an office in writing and registered, to an owner by what the matter was."""
     if ticket.origin == "government":
-        hold = "" if by in SIGNING else "致政府部门的函件须客服经理签发"
         yield Draw("doc_out_register", {"to": ticket.origin}, rule="S1-4.3.6", why="发文登记")
-        yield Reply("replies/written-reply", {"answer": text}, hold=hold, rule="S1-4.3.6", why=why)
+        hold = _signature(ticket, by)
+        yield Reply("replies/written-reply", {"answer": text}, hold=hold, meets="reply", rule="S1-4.3.6", why=why)
         return
     if ticket.origin in ("property_company", "sales"):
         meets = "reply_to_property" if ticket.origin == "property_company" else "reply_to_sales"
@@ -572,6 +545,11 @@ def _written(ticket: Ticket, letter: Reply, words: str) -> Decision:
     if ticket.reply_address:
         return letter
     return AddTask("tell", ticket.handler or "cs_clerk", words, key=f"tell:{letter.template}", rule=letter.rule, why=letter.why)
+
+
+def _signature(ticket: Ticket, by: str) -> str:
+    """Why the answer needs another's signature, "" where it does not."""
+    return "致政府部门的函件须客服经理签发" if ticket.origin == "government" and by not in SIGNING else ""
 
 
 def _said(ticket: Ticket, at: datetime, why: str, *, answered: bool = True) -> Iterator[Decision]:

@@ -13,6 +13,7 @@ from kefud.api import (
     AddTask,
     Author,
     Deadline,
+    Delivered,
     Document,
     Draw,
     Heard,
@@ -457,7 +458,10 @@ def test_a_decline_needs_reason_alternative_and_signature(site: Site) -> None:
     assert ordered(site, ticket, "decline", reason="不在范围").refused
     outcome = ordered(site, ticket, "decline", reason="不在范围", alternative="请联系街道办")
     held = next(d for d in outcome.decisions if isinstance(d, Reply))
-    assert outcome.ticket.status == "declined" and "签发" in held.hold
+    assert outcome.ticket.status == "triaged" and "签发" in held.hold
+    letter = Delivered(NOW, "<1@example.cn>", "replies/declined", "requester", meets="reply")
+    gone = deliberate(outcome.ticket, letter, [Commands(site)])
+    assert gone.ticket.status == "declined"
     signed = ordered(site, ticket, "decline", by="cs_manager", reason="不在范围", alternative="请联系街道办")
     assert next(d for d in signed.decisions if isinstance(d, Reply)).hold == ""
 

@@ -34,6 +34,7 @@ from kefud.api import (
     Write,
     chinese,
     hookimpl,
+    objection,
     without_personal,
 )
 
@@ -215,7 +216,8 @@ def _tell_result(ticket: Ticket) -> Iterator[Decision]:
         text = f"请将结果电话告知顾客,并用 reply --by phone 登记:{answer}"
         yield AddTask("answer", ticket.handler or "cs_specialist", text, key=f"answer:{ticket.round}", rule="S3-2.4")
         return
-    yield SetFields({"answer": answer}, rule="S3-2.4", why="答复处理结果")
+    waits = bool(objection(answer))
+    yield SetFields({"held_answer" if waits else "answer": answer}, rule="S3-2.4", why="答复处理结果")
     if ticket.origin in ("property_company", "sales"):
         relay = ticket.origin == "property_company"
         rule = "S1-5.7.4" if relay else "S1-5.5.2"
@@ -224,7 +226,8 @@ def _tell_result(ticket: Ticket) -> Iterator[Decision]:
         yield Reply("replies/written-reply", {"answer": answer}, meets=meets, rule=rule, why="书面答复来函单位")
     else:
         yield Reply("replies/result", {"answer": answer}, meets="reply", rule="S3-2.4", why="答复处理结果")
-    yield Move("answered", rule="S3-2.4", why="结果已答复")
+    if not waits:  # else it is answered once somebody has let the letter go, or has written another
+        yield Move("answered", rule="S3-2.4", why="结果已答复")
 
 
 def _after_answer(ticket: Ticket) -> Iterator[Decision]:

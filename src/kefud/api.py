@@ -69,6 +69,7 @@ from kefud.desk.decisions import (
 )  # fmt: skip
 from kefud.desk.discretion import contact_shown
 from kefud.desk.houses import HouseMention, find_houses, normalise_house, own_house
+from kefud.desk.lint import objection
 from kefud.desk.message import Address, Attachment, Bounce, Call, Message, Paper
 from kefud.desk.occasions import (
     Arrived,
@@ -233,7 +234,7 @@ __all__ = [
     "INCOMING", "LARGE", "Large", "Spilled",
     "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "LetterRef", "local", "Lock", "loopback",
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
-    "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "Observer", "Occasion", "Opened",
+    "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "objection", "Observer", "Occasion", "Opened",
     "Ordered", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "PROGRESS_LEAD", "read_mail",
     "refusal", "Refuse",
     "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",

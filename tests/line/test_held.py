@@ -28,7 +28,7 @@ def _answers(office: Line) -> list[str]:
 
 def test_the_letter_is_held_and_the_manager_is_told_why(office: Line) -> None:
     assert not any("不归我们管" in text for text in _answers(office))
-    assert "outgoing_blocked" in office.tickets[0].effects
+    assert "outgoing_blocked" in office.tickets[0].effects and office.tickets[0].status == "triaged"
     [told] = office.delivered("cs-manager@roles.example.com")
     assert "不归我们管" in told.get_body().get_content()
 
@@ -38,6 +38,23 @@ def test_it_leaves_when_the_manager_answers_yes(office: Line) -> None:
     office.put(mail("同意", sender="cs-manager@roles.example.com", name="经理", answers=told))
     office.work()
     assert any("不归我们管" in text for text in _answers(office))
+    assert office.tickets[0].status == "closed" and office.tickets[0].fields["answer"].startswith("这个不归我们管")
+
+
+def test_another_answer_takes_its_place(office: Line) -> None:
+    office.office.casework.order("KF20250303-0001", "reply", "cs_clerk", {"text": "地下室请勿停放,5号楼东侧设有车棚。"})
+    office.work()
+    [ticket] = office.tickets
+    assert ticket.status == "closed" and not any(task.kind == "release" and not task.done_at for task in ticket.tasks)
+    assert [x.status for x in ticket.letters if x.template == "replies/answer"] == ["superseded", "sent"]
+    assert any("东侧设有车棚" in text for text in _answers(office))
+
+
+def test_refused_it_waits_for_another_answer(office: Line) -> None:
+    [told] = office.delivered("cs-manager@roles.example.com")
+    office.put(mail("不同意,请写明车棚在哪里", sender="cs-manager@roles.example.com", name="经理", answers=told))
+    office.work()
+    assert office.tickets[0].status == "triaged" and not any("不归我们管" in text for text in _answers(office))
 
 
 def test_a_clerk_cannot_release_it(office: Line) -> None:

@@ -324,6 +324,16 @@ def blocked(findings: Iterable[Finding]) -> bool:
     return any(f.severity == "block" for f in findings)
 
 
+def objection(text: str, *, approved: bool = False) -> str:
+    """Why a letter with these words of ours to a customer will wait for a person (S0-4.3.2), in Chinese; "" where it may go.
+
+    ``approved`` are words that somebody entitled to promise has seen. It is the stricter look: no phone number and no time is
+    known here that might stand in them after all.
+    """
+    found = lint(text, whole=False, advice=False, approved_promises=approved)
+    return "; ".join(f.message_zh for f in found if f.severity == "block")
+
+
 def _phrases(folded: str, phrases: Iterable[_Phrase]) -> Iterator[Finding]:
     for finding, _ in _matches(folded, phrases):
         yield finding
