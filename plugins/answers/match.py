@@ -39,14 +39,16 @@ class Archive:
 
     def find(self, subject: str, text: str, day: date) -> Knowledge | None:
         """The entry that answers, None where none does, several do, or more than one thing is asked."""
-        question = the_question(subject, text)
-        if not question:
+        questions = the_questions(subject, text)
+        if not questions:
             return None
-        fitting = [e for e in self.entries if e.valid_on(day) and self._covers(e, question)]
+        fitting = [e for e in self.entries if e.valid_on(day) and self._covers(e, questions)]
         return fitting[0] if len(fitting) == 1 else None
 
-    def _covers(self, entry: Knowledge, question: str) -> bool:
-        topic, asked = alike(entry.topic), alike(question)
+    def _covers(self, entry: Knowledge, questions: Sequence[str]) -> bool:
+        topic, asked = alike(entry.topic), alike("".join(questions))
+        if any(not overlap(topic, alike(question)) for question in questions[1:]):
+            return False
         keywords = [alike(k) for k in entry.keywords if alike(k) in asked]
         named = overlap(topic, asked)
         if named < self.threshold and not (len(keywords) >= 2 or (keywords and named >= self.threshold / 2)):
@@ -55,16 +57,17 @@ class Archive:
         return len(rest) <= self.rest and not _ELSEWHERE.search(rest)
 
 
-def the_question(subject: str, text: str) -> str:
-    """The subject and the only question of the text, "" where the text asks more than one or goes on at length."""
+def the_questions(subject: str, text: str) -> list[str]:
+    """The subject with the question of the text, and a second one asked in the same breath; none where it goes on at length."""
     folded, title = fold(text), fold(subject)
     if len(folded) > LONGEST or _MORE.search(folded):
-        return ""
+        return []
     said = _SENTENCE.findall(folded)
     asked = [s for s in said if "?" in s or _ASKING.search(s)] or (said if len(said) == 1 else [])
-    if len(asked) > 1 or sum(s.count("?") for s in asked) > 1:
-        return ""
-    return asked[0] if asked and len(asked[0]) > len(title) else f"{title} {asked[0] if asked else ''}"
+    if len(asked) > 2 or sum(s.count("?") for s in asked) > 2:
+        return []
+    first = asked[0] if asked else ""
+    return list(filter(None, [first if len(first) > len(title) else f"{title} {first}".strip(), *asked[1:]]))
 
 
 def alike(text: str) -> str:

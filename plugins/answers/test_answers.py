@@ -55,6 +55,7 @@ def asked(site: Site, text: str, *, day: str = "2025-03-05", call: Call | None =
         "想了解一下贵中心节假日的工作时间",
         "客服中心几点下班",
         "我是3号楼的业主。请问客服周末上班吗?",
+        "请问你们客服中心周六周日上班吗?几点到几点有人?我平时加班,只有周末有空过去。",
     ],
 )
 def test_a_question_the_archive_covers_is_answered_at_once(site: Site, text: str) -> None:
@@ -68,6 +69,7 @@ def test_a_question_the_archive_covers_is_answered_at_once(site: Site, text: str
     "text",
     [
         "请问客服中心工作时间?另外物业费怎么交?",
+        "请问客服中心几点上班?物业费怎么交?",
         "请问会所工作时间是什么?",
         "物业中心工作时间是几点?",
         "请问你们物业几点上班?",

@@ -55,6 +55,8 @@ class Customers:
             yield from self._withdrawn(ticket, text, proven)
         elif customer_says(text, "chase"):
             yield from self._chased(ticket, occasion, text)
+        elif taken_back is None:
+            yield Remark(f"顾客来信:{text}", rule="S1-4.3.3")  # nobody is set to work on what may be taken back
         elif only_thanks(text):
             yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
         else:

@@ -40,6 +40,7 @@ ALARMS = 12
 """How often an emergency that nobody signs for is alarmed again: for an hour, while the ladder goes on climbing."""
 APPROVERS = ("pm_dept_manager", "director", "leadership")
 WORKING = ("assigned", "acknowledged", "in_progress", "reopened")
+PROMISED = ("resolve", "reply", "plan", "reply_to_property", "reply_to_sales")
 BY_DEPARTMENT = ("resolve", "rectify", "drawing", "reply", "reply_to_property", "reply_to_sales")
 """Deadlines on which the department's work depends; the others are the handler's own."""
 
@@ -187,7 +188,7 @@ class Escalation:
         yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
         said = str(ticket.fields.get("progress_note") or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
         if ticket.reply_address:
-            late = any(d.open and d.due < at and d.name in ("resolve", "reply", "plan") for d in ticket.deadlines)
+            late = any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines)
             yield Reply("replies/progress", {"progress": said, "late": late}, rule=deadline.rule, why="告知进展")
         elif not _open_task(ticket, "progress"):
             text, key = f"请电话告知顾客进展:{said}", f"progress:{at:%Y%m%d}"

@@ -98,8 +98,10 @@ class Merging:
         sort = [(score, r) for score, r in alike if r.category == ticket.category]
         if len(sort) == 1:
             return sort[0][1]
-        score, nearest = max(sort or alike, key=lambda pair: (pair[0], pair[1].started_at), default=(0.0, None))
-        return nearest if score >= self.chased else None
+        told = _told(ticket)
+        named = [(score, r) for score, r in alike if _of_one_thing(told, r.summary)]  # also where a new demand stands beside it
+        score, nearest = max(sort or named or alike, key=lambda pair: (pair[0], pair[1].started_at), default=(0.0, None))
+        return nearest if score >= self.chased or (nearest and (score, nearest) in named) else None
 
     def _may_join(self, ticket: Ticket, other: Related) -> bool:
         """The same household or sender, never another one's ticket; an emergency only an emergency's."""

@@ -57,6 +57,8 @@ _BRACKETED_YEAR = re.compile(r"[〔\[【((﹝(]\s?(?:19|20)[0-9]{2}")
 _LEADING = re.compile(
     r"^.*(?:根据|依据|按照|贵司|我司|贵中心|贵公司|关于|编号|文号|单号|联系单|见|附件?|收到|函|的|号|件|及|和|与)(?=[\u4e00-\u9fff])"
 )
+_HEADING = "\n:：(（"
+"""What a number stands behind that begins with its own first character: 和街函〔2025〕12号 is no "and"."""
 _LETTER_DATE = re.compile(
     r"(?:(20[0-9]{2}|二[〇零○0][一二三四五六七八九〇零]{2})\s?[年./-]\s?)?"
     r"([0-9]{1,2}|[一二三四五六七八九十]{1,3})\s?[月./-]\s?([0-9]{1,2}|[一二三四五六七八九十廿]{1,3})\s?[日号]?\s*$"
@@ -220,7 +222,8 @@ def notice_numbers(text: str) -> tuple[str, ...]:
     """Document numbers such as 物联〔2025〕018号 in the form 〔〕, each once; brackets of all sorts are read (S1-5.7.3)."""
     found = []
     for match in _NOTICE_NO.finditer(text) if _BRACKETED_YEAR.search(text) else ():
-        prefix = _LEADING.sub("", match[1])
+        own = match.start() == 0 or text[match.start() - 1] in _HEADING
+        prefix = match[1] if own and match[1][0] in "及和与" else _LEADING.sub("", match[1])
         if prefix and prefix != "客联":
             found.append(f"{prefix}〔{match[2]}〕{match[3]}号")
     return tuple(dict.fromkeys(found))

@@ -135,7 +135,8 @@ class Sorting:
         if self._is_advertising(message, f"{subject}\n{said}", origin, contact):
             yield Ignore(rule="S1-4.3.5", why="推销广告,与本小区无关")
             return
-        found = self._examine(_veiled(subject, names), _veiled(said, names))
+        heading = "" if message.paper else subject  # a paper's is made of its first words
+        found = self._examine(_veiled(heading, names), _veiled(said, names))
         idle = _no_matter(message, found)
         matters = () if idle else self._matters(message, said, origin, contact, names, place)
         if idle:

@@ -167,7 +167,9 @@ class Visits:
         if _runs(ticket, "visit"):
             yield StopClock("visit", at, rule="S1-9.3", why="已回访")
         if said == "unsatisfied":
-            yield from _take_up_again(ticket, reason(text), at, "mail" if way == "邮件" else "call")
+            writer = occasion.message.sender.name if isinstance(occasion, Heard) else ""
+            why = "\n".join(line for line in reason(text).splitlines() if not writer or line.strip() != writer)
+            yield from _take_up_again(ticket, why, at, "mail" if way == "邮件" else "call")
             return
         if not ticket.fields.get("answer") and not ticket.fields.get("no_answer_reason"):
             answer = str(ticket.fields.get("result") or "结果已告知顾客,见回访记录")

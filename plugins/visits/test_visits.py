@@ -206,6 +206,9 @@ def test_verdicts_of_long_mails_cost_little() -> None:
 def test_the_reason_is_what_follows_the_word() -> None:
     assert reason("回访:不满意,第二天又不亮了") == "第二天又不亮了"
     assert reason("没修好") == "没修好"
+    assert reason("您好,不满意:水还在漏") == "水还在漏"
+    told = "你们说处理好了,我一看桶还是满的。我对结果不满意,请重新处理。"
+    assert reason(told) == told
 
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:

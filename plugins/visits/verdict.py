@@ -14,6 +14,8 @@ Verdict = Literal["satisfied", "mostly", "unsatisfied"]
 PHRASES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 LONGEST = 5_000
 _LOOKED_AT = 20
+_MERE = 3
+"""Characters of a clause that are no more than a greeting."""
 _PRAISE: tuple[Verdict, ...] = ("mostly", "satisfied")
 _CLAUSE = re.compile(r"[^,。;!?\n]+")
 _MARKS = " ,，。;；:：!！\n"
@@ -51,9 +53,11 @@ def _doubtful(clause: str) -> bool:
 
 
 def reason(text: str) -> str:
-    """Why the customer is not satisfied: what follows the word, else all of it."""
-    found = _REASON.search(fold(text[:LONGEST]))
-    rest = text[found.end() :].strip(_MARKS) if found else ""
+    """Why the customer is not satisfied: what follows the word, else all of it. What was told before the word belongs to it."""
+    folded = fold(text[:LONGEST])
+    found = _REASON.search(folded)
+    told_before = found and any(len(clause.strip(_MARKS)) > _MERE for clause in _CLAUSE.findall(folded[: found.start()])[:-1])
+    rest = text[found.end() :].strip(_MARKS) if found and not told_before else ""
     return rest or text.strip()
 
 

@@ -213,16 +213,19 @@ class Correspondence:
         name = party.name if party else address if reply.to_writer else ticket.requester.name
         key = "writer" if reply.to_writer else "requester"
         recipient = _Recipient(key, name, address, "owner" if party is None else "full")
-        data = {
-            **reply.data, "numbers": [s.number for s in siblings] + [ticket.number],
-            "verified": known, "other": reply.to_writer,
-        }  # fmt: skip
+        numbers = [self._entry(each, recipient.profile) for each in (*siblings, ticket)] if siblings else [ticket.number]
+        data = {**reply.data, "numbers": numbers, "verified": known, "other": reply.to_writer}
         automatic = "auto-replied" if answering else "auto-generated"
         return self._post(
             ledger, ticket, recipient, reply.template, data, now, hold=hold, meets=reply.meets, automatic=automatic,
             signer="cs_manager" if reply.hold else "handler",
             answers=_theirs(occasion), audience="owner",
         )  # fmt: skip
+
+    def _entry(self, ticket: Ticket, profile: Profile) -> dict[str, Any]:
+        """One of several matters, as an acknowledgement for all of them names it."""
+        view = ticket_view(ticket, self.site.timezone, profile=profile, names=self._names)
+        return {name: view[name] for name in ("number", "kind", "kind_zh", "category_zh", "handler_zh", "reply_by")}
 
     def _cap(self, tx: Connection, address: str, now: datetime, known: bool) -> str:
         """Why an automatic answer must wait: caps against loops and floods (S05).

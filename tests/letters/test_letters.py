@@ -107,9 +107,10 @@ def test_acknowledgement_names_number_handler_time_and_next_step() -> None:
 
 def test_one_acknowledgement_names_all_numbers() -> None:
     context = sample_context()
-    context["data"] = {"numbers": ["KF20250303-0001", {"number": "KF20250303-0002", "kind_zh": "咨询", "reply_by": "3月4日"}]}
+    other = {"number": "KF20250303-0002", "kind_zh": "咨询", "handler_zh": "客服内勤", "reply_by": "3月4日"}
+    context["data"] = {"numbers": ["KF20250303-0001", other]}
     text = COMPOSER.write("replies/acknowledgement", context).text
-    assert "KF20250303-0001" in text and "KF20250303-0002（咨询）" in text and "2个事项" in text
+    assert "KF20250303-0001" in text and "KF20250303-0002（咨询）：由客服内勤经办，3月4日 前答复" in text and "2个事项" in text
 
 
 def test_the_work_order_mail_shows_the_form_and_how_to_answer() -> None:
