@@ -13,6 +13,7 @@ from kefud.api import (
     Assign,
     Decision,
     Draw,
+    DropClock,
     Effect,
     Extension,
     Move,
@@ -227,6 +228,8 @@ class Departments:
         if department == "contractor":
             yield SetFields({"contractor": id}, rule="S1-2.2", why=why)
         yield Assign(department, transfer=not same, decided=True, rule="S0-4.2.1", why=why)
+        if not same:
+            yield from _no_longer_theirs(ticket, by, at, why)
         if department != "cs_center":
             yield self.notice(ticket.changed(department=department), target, at, "" if same else reason)
             yield from _reassigned(ticket)
@@ -375,6 +378,20 @@ def longer_by(words: str, old: datetime, site: Site) -> datetime | None:
     unit = {"工作日": "working_days", "小时": "clock_hours"}.get(found[2], "calendar_days")
     weeks = 7 if found[2] in ("周", "星期", "礼拜") else 1
     return due(old, parse_term(f"{amount * weeks} {unit}"), site.calendar)
+
+
+def _no_longer_theirs(ticket: Ticket, by: str, at: datetime, why: str) -> Iterator[Decision]:
+    """What the department before had to sign: it did by passing it on, or let the time lapse; else nobody needs it any more.
+
+    The next one's time begins when its notice has reached it. An emergency's alarm goes on until somebody takes it.
+    """
+    names = ("sign_off",) if ticket.urgency == "emergency" else ("sign_off", "acknowledge")
+    for deadline in ticket.deadlines:
+        if deadline.name in names and deadline.open:
+            if by == ticket.department or deadline.due < at:
+                yield StopClock(deadline.name, at, rule=deadline.rule, why=why)
+            else:
+                yield DropClock(deadline.name, rule=deadline.rule, why=why)
 
 
 def _asking(ticket: Ticket, name: str, old: datetime | None, until: datetime, reason: str, site: Site) -> list[Decision]:

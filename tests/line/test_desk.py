@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,22 @@ def test_a_question_about_the_club_ends_with_its_answer(tmp_path: Path) -> None:
         office.pass_time(days=4)
         office.work()
         assert written(office, before) == []
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(1, False), (30, True)])
+def test_the_next_department_has_its_whole_time_to_sign(tmp_path: Path, hours: int, kept: bool) -> None:
+    """What the one before let lapse stays a breach of its own."""
+    with station(tmp_path) as office:
+        ticket = brought(office, TAP, "报修")
+        before = {name: ticket.deadline(name) for name in ("sign_off", "acknowledge")}
+        office.pass_time(hours=hours)
+        after = order(office, ticket, "transfer", to="engineering", reason="管道在墙内")
+        assert after.department == "engineering"
+        for name, old in before.items():
+            new = after.deadline(name)
+            assert old and new and new.open and new.start >= old.start + timedelta(hours=hours), name
+            [first] = [d for d in after.deadlines if d.name == name and d.start == old.start]
+            assert bool(first.met and first.met > first.due) is kept, name
 
 
 def test_whoever_belongs_to_those_complained_of_does_not_read_who_complains(tmp_path: Path) -> None:

@@ -412,7 +412,9 @@ class _Life:
         self.say("reports/alert", self.f.lead)
 
     def _passes_on(self, act: Act, at: datetime) -> None:
+        """Who passes it on has seen it; whoever has it now has the whole time to sign."""
         self.transcript(act)
+        self.meet("sign_off", at, "acknowledge", at)
         self.f.department, self.f.state = "engineering", "assigned"
         self.notice("engineering")
 
