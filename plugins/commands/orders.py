@@ -59,15 +59,16 @@ ELSEWHERE = ("approve", "reject", "visit", "reopen")
 """Orders that the plugins approvals and visits carry out."""
 
 
-def release(ticket: Ticket, by: str) -> Iterator[Decision]:
-    """Held letters leave on the word of those who sign (RULES §9)."""
+def release(ticket: Ticket, by: str, letter: str = "") -> Iterator[Decision]:
+    """Held letters leave on the word of those who sign (RULES §9): all of the ticket, or the one with this id."""
+    held = [x for x in ticket.letters if x.status == "held" and letter in ("", str(x.id))]
     if by not in SIGNING:
         names = "、".join(chinese(role) for role in SIGNING)
         yield Refuse(f"暂缓的函件由{names}放行", rule="S0-6.0")
-    elif not any(letter.status == "held" for letter in ticket.letters):
-        yield Refuse("没有暂缓的函件")
+    elif not held:
+        yield Refuse(f"没有编号为{letter}的暂缓函件" if letter else "没有暂缓的函件")
     else:
-        yield Release(rule="S0-6.0", why=f"{chinese(by)}放行")
+        yield from (Release(each.message_id, rule="S0-6.0", why=f"{chinese(by)}放行") for each in held)
 
 
 class Orders:
@@ -149,7 +150,7 @@ class Orders:
             yield SetFields({str(k): v for k, v in fields.items()}, rule="S1-4.3.3", why=f"{chinese(order.by)}登记")
 
     def _release(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
-        yield from release(ticket, order.by)
+        yield from release(ticket, order.by, _text(order, "letter", text=False))
 
     def _reply(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         text, way = _text(order, "text"), _text(order, "by", text=False) or "mail"

@@ -22,6 +22,7 @@ from kefud.api import (
     Move,
     Notice,
     Ordered,
+    Release,
     Remark,
     Reply,
     Requester,
@@ -451,6 +452,14 @@ def test_who_has_no_address_is_told_by_telephone(site: Site) -> None:
     idea = repair(kind="suggestion", status="in_progress", requester=Requester("华某样", "13800000208"))
     outcome = ordered(site, idea, "adopt", reason="已列入计划")
     assert not replies(outcome) and tasks(outcome) == ["tell"]
+
+
+@pytest.mark.parametrize(("letter", "gone"), [("", ["<1@x>", "<2@x>"]), ("2", ["<2@x>"]), ("9", [])])
+def test_held_letters_are_released_one_by_one_or_all(site: Site, letter: str, gone: list[str]) -> None:
+    held = tuple(LetterRef(n, "wei@example.com", "replies/progress", f"<{n}@x>", "held") for n in (1, 2))
+    outcome = ordered(site, repair(letters=held), "release", by="cs_manager", **({"letter": letter} if letter else {}))
+    assert [d.letter for d in outcome.decisions if isinstance(d, Release)] == gone and bool(outcome.refused) is not bool(gone)
+    assert ordered(site, repair(letters=held), "release", by="cs_clerk").refused
 
 
 def test_a_decline_needs_reason_alternative_and_signature(site: Site) -> None:

@@ -162,7 +162,7 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "callback": ("respond", "The call-back was made.", ("text",)),
     "finding": ("finding", "An item of an inspection was looked at again: ok, or open.", ("item", "state", "text")),
     "contribute": ("contribute", "The contribution of a department.", ("department", "text")),
-    "release": ("release", "Let its held letters go (for those who sign).", ("text",)),
+    "release": ("release", "Let its held letters go, or the one with this id (for those who sign).", ("letter", "text")),
     "task": ("done", "A task is done; its kind as `ticket show --json` has it.", ("kind=task", "text")),
 }  # fmt: skip
 """Command → order, help, options: "to=department" is --to, told to the rules as department; "!" is a flag, "*" repeats."""
