@@ -28,7 +28,14 @@ class Acknowledge:
                 return _acknowledge(ticket, occasion)
             case Heard() if occasion.merged and _reachable(ticket, occasion):
                 return _merged(ticket, occasion)
+            case Heard() if _has_become_an_emergency(ticket, occasion) and _reachable(ticket, occasion):
+                why = "险情已知,告知已派人和注意事项"
+                return (Reply("replies/acknowledgement", {}, meets="first_response", rule="S1-5.4.2", why=why),)
         return ()
+
+
+def _has_become_an_emergency(ticket: Ticket, occasion: Heard) -> bool:
+    return ticket.urgency == "emergency" and ticket.fields.get("worse_at") == occasion.message.mark
 
 
 def _reachable(ticket: Ticket, occasion: Opened | Heard) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from kefud.api import (
     Decision,
     Delivered,
     Heard,
+    Move,
     Occasion,
     Ordered,
     Remark,
@@ -19,6 +21,7 @@ from kefud.api import (
     StopClock,
     Ticket,
     Write,
+    fold,
     hookimpl,
     local,
 )
@@ -31,6 +34,11 @@ from .outcome import gone_out
 from .repairs import FILED
 from .speech import Said, commands, is_empty, is_open, labelled, spoken
 
+LEAST = 3
+"""Characters that say something."""
+_POLITE = re.compile(
+    r"[\W_]|[了的您你们贵我就会将即已]|谢|好|请放心|中心|公司|部门?|立即|马上|尽快|及时|今天|安排|处理|办理|落实|跟进|联系|业主|上门|维修|人员|师傅|知悉|按要求|按时|现场"
+)
 BY_STAFF = ("handled", "extend", "transfer", "in_progress")
 """What staff may say by mail in the words of a department; the rest goes through `kefud ticket`."""
 
@@ -93,7 +101,14 @@ class Commands:
             yield from self._said_by_party(ticket, occasion, said, text, answer)
         if not answer.steps and not is_empty(text):
             yield from self._not_understood(ticket, occasion, text)
+        elif occasion.author.role == "party" and (answer.refused or _says_more(said)):
+            yield self._to_be_read(occasion, text, "".join(f"\n未能执行:{reason}" for reason in answer.refused))
         yield from self._transcript(occasion, said, text, answer)
+
+    def _to_be_read(self, occasion: Heard, text: str, note: str) -> Write:
+        """What a command does not carry is read by the handler: a request that was refused, a word beside the sign-off."""
+        told = {"text": f"{self.departments.name(occasion.author.id)}来信:{text[:2000]}{note}"}
+        return Write("handler", "reports/alert", told, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
 
     def _not_understood(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
         """What is no command is kept; what the department in charge says of its work is read by the handler."""
@@ -101,8 +116,9 @@ class Commands:
         note = f"{self.departments.name(party)}来信:{text[:2000]}"
         yield Remark(note, rule="S1-4.3.3")
         if occasion.author.role == "party" and self._place(ticket, party) == "lead":
-            told = {"text": f"{note}\n未改变工单状态,请判断办理情况。"}
-            yield Write("handler", "reports/alert", told, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
+            if ticket.status == "assigned":
+                yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.departments.name(party)}回信,即为签收")
+            yield self._to_be_read(occasion, text, "\n未登记办理结果,请判断办理情况。")
 
     def _said_by_party(
         self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer
@@ -176,6 +192,12 @@ class Commands:
             return "lead"
         noticed = {document.to for document in ticket.documents if document.form == "notice" and not document.void}
         return "asked" if party in (*ticket.joint, *noticed) else ""
+
+
+def _says_more(said: list[Said]) -> bool:
+    """Whether a sign-off comes with words that are no mere politeness: 收到,业主电话打不通."""
+    rest = [_POLITE.sub("", fold(s.text)) for s in said if s.command == "acknowledge"]
+    return len(said) == 1 and any(len(text) > LEAST for text in rest)
 
 
 def _contribution(said: list[Said], text: str) -> str:

@@ -134,12 +134,12 @@ class Departments:
             return
         fields = labelled(said.text)
         fields |= filed(fields, at, self.site)
-        told = fields.keys() - {*FILED} or not is_empty(unlabelled(said.text))
+        told = fields.keys() - {*FILED} or not is_empty(unlabelled(said.account))
         if fold(said.words).startswith(MUST_SAY) and not told:
             answer.refuse("handled", "请写明处理情况及结果(S3-2.5.3)")
             yield from _onward(ticket, "in_progress", party, "责任部门报告已处理,待补结果")
             return
-        fields.setdefault("result", unlabelled(said.text) or said.text or said.words)
+        fields.setdefault("result", unlabelled(said.account) or said.text or said.words)
         yield SetFields({**fields, "done_by": party}, rule="S1-5.1", why=f"{self.name(party)}报告处理结果")
         yield from _onward(ticket, "in_progress", party, "责任部门已处理")
         after = ticket.changed(fields={**ticket.fields, **fields, "done_by": party})

@@ -388,7 +388,8 @@ class Orders:
             values["promised_at"] = promised.isoformat()
         yield SetFields(values, rule="S4-4.1.2", why="详细解决方案")
         if ticket.reply_address and ticket.origin != "anonymous" and _text(order, "by", text=False) in ("", "mail"):
-            yield Reply("replies/progress", {"progress": text}, meets="plan", rule="S4-4.1.2", why="方案告知顾客")
+            hold = _undecided(ticket)
+            yield Reply("replies/progress", {"progress": text}, hold=hold, meets="plan", rule="S4-4.1.2", why="方案告知顾客")
         else:
             yield StopClock("plan", order.at, rule="S4-4.1.2", why="方案已当面或电话告知顾客")
             yield StopClock("first_response", order.at, rule="S4-4.1.1", why="已联系顾客")
@@ -520,7 +521,17 @@ def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) 
         yield from _said(ticket, order.at, why, answered=False)
         yield Remark(f"{why}:{text}", rule="S3-2.3.2")
     else:
-        yield Reply("replies/progress", {"progress": text}, meets="first_response", rule="S3-2.3.2", why=why)
+        hold = _undecided(ticket)
+        yield Reply("replies/progress", {"progress": text}, hold=hold, meets="first_response", rule="S3-2.3.2", why=why)
+
+
+def _undecided(ticket: Ticket) -> str:
+    """Why words on the matter may not leave yet: others have to decide or contribute first (S0-4.2.3, S0-4.2.2)."""
+    if ticket.status == "need_approval":
+        return "本件正在请示,批复前的内容须审核后发出(S0-4.2.3)"
+    if ticket.kind == "consultation" and ticket.has_unanswered_joint:
+        return "协同部门的意见尚未收齐,此前的内容须审核后发出(S0-4.2.2)"
+    return ""
 
 
 def _letter(ticket: Ticket, by: str, text: str, why: str) -> Iterator[Decision]:

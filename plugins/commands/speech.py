@@ -38,6 +38,9 @@ _MARKS = " \t\n,，。;；:：!！】])》」\"”'、"
 _EMPTY = re.compile(r"[\W_]*")
 _UNFINISHED = {name: re.compile("|".join(words)) for name, words in PHRASES["unfinished"].items()}
 _CLAUSE = re.compile(r"[^,。;!?\n]+\??")
+_SENTENCES = re.compile(r"[^。;；!！?？\n]+[。;；!！?？\n]?")
+_PLAINLY_DONE = re.compile(r"(?:已(?:经)?|均已|都已)?(?:处理|整改|维修|修复|办理)?(?:完毕|完成|办结|解决|处理|整改)(?:了|好了|完毕|完成)?")
+_BUT = re.compile("但|不过|只是|可是|可(?!以)|然而")
 _WITHDRAWAL = {name: re.compile("|".join(words)) for name, words in PHRASES["withdrawal"].items()}
 _CONSENT = {name: re.compile("|".join(words)) for name, words in PHRASES["consent"].items()}
 _OF_WITHDRAWAL = ("takes_back", "stays_away", "settled", "polite")
@@ -48,12 +51,16 @@ _CUSTOMER = {name: re.compile("|".join(words)) for name, words in PHRASES["custo
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A command found in a mail: its name, the words that gave it, the text up to the next command, and what stood before."""
+    """A command found in a mail: its name, the words that gave it, the text up to the next command, and what stood before.
+
+    ``whole`` is all three as they were written.
+    """
 
     command: str
     words: str
     text: str
     before: str = ""
+    whole: str = ""
 
     @property
     def reason(self) -> str:
@@ -69,7 +76,17 @@ class Said:
         found = _REASON.search(fold(self.before))
         if found:
             return self.before[found.end() :].strip(_MARKS)
-        return self.text.replace("，", ",").partition(",")[2].strip(_MARKS)
+        return self.text.replace("，", ",").partition(",")[2].strip(_MARKS) or self.before.strip(_MARKS)
+
+    @property
+    def account(self) -> str:
+        """What was done, in the writer's words: the command word alone says nothing, a sentence around it all."""
+        told = "".join(s for s in _SENTENCES.findall(self.text) if "?" not in fold(s)).strip(_MARKS)
+        plain = _PLAINLY_DONE.fullmatch(fold(self.words)) and not _BUT.match(fold(told))
+        if plain and not self.before.strip(_MARKS):
+            return told
+        asked = self.text[len(told) :] if told and self.text.startswith(told) else "" if told else self.text
+        return self.whole.removesuffix(asked).strip(_MARKS) if asked.strip(_MARKS) else self.whole
 
 
 def spoken(mail: str) -> str:
@@ -103,13 +120,17 @@ def commands(mail: str) -> list[Said]:
         end = following.start() if following else len(text)
         rest = text[here.end(name) : end].strip(_MARKS)
         words, before = text[here.start(name) : here.end(name)].strip(), text[last : here.start(name)]
+        whole = text[last:end].strip(_MARKS)
         last = here.end(name)
         if name == "handled" and (_is_only_a_step(rest) or is_open(rest)):
             name, words, rest = _as_progress(f"{words}{text[here.end(name) : end]}")
         if said and said[-1].command == name:
-            said[-1] = replace(said[-1], text=",".join(filter(None, (said[-1].text, words, rest))))
+            more = ",".join(filter(None, (words, rest)))
+            said[-1] = replace(
+                said[-1], text=",".join(filter(None, (said[-1].text, more))), whole=",".join((said[-1].whole, more))
+            )
         if not any(s.command == name for s in said):
-            said.append(Said(name, words, rest, before))
+            said.append(Said(name, words, rest, before, whole))
     return said
 
 

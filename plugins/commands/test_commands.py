@@ -132,9 +132,48 @@ def test_a_repair_report_names_cost_and_warranty(site: Site) -> None:
     assert (fields["result"], fields["cost"], fields["warranty"]) == ("更换阀芯", "380.00", "2027-03-05")
 
 
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("师傅上午去看了,是头发堵了地漏芯,已清理干净", "师傅上午去看了,是头发堵了地漏芯,已清理干净"),
+        ("已经换好了,业主签字了", "已经换好了,业主签字了"),
+        ("现场已关阀通风,疏散了住户,已更换软管", "现场已关阀通风,疏散了住户,已更换软管"),
+        ("已处理:更换水管,现已恢复供水", "更换水管,现已恢复供水"),
+        ("已处理。业主说窗户也坏了,要不要一起修?", None),
+    ],
+)
+def test_the_result_is_what_they_wrote(site: Site, text: str, result: str | None) -> None:
+    assert wrote(site, repair(), text).ticket.fields.get("result") == result
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["收到,这个不是我们的,应该找工程部", "收到,这户保修期已过,我们不修", "这个活我们干不了", "跟我们没关系", "收到,不归我们管"],
+)
+def test_a_refusal_in_plain_words_goes_to_the_property_manager(site: Site, text: str) -> None:
+    assert wrote(site, repair(), text).ticket.has("report_up:property_manager")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("收到,业主电话打不通,请再给一个联系方式", True), ("已处理", True), ("转 不存在的部门", True), ("这个问题我们讨论一下再说", True),
+        ("收到", False), ("收到,我们会尽快安排处理,谢谢!", False), ("已处理:更换水管", False),
+    ],
+)  # fmt: skip
+def test_what_no_command_carries_is_read_by_the_handler(site: Site, text: str, read: bool) -> None:
+    alerts = [d for d in wrote(site, repair(), text).decisions if isinstance(d, Write) and d.template == "reports/alert"]
+    assert bool(alerts) is read and all(d.to == "handler" and text in d.data["text"] for d in alerts)
+
+
+def test_a_reason_may_stand_before_the_request(site: Site) -> None:
+    outcome = wrote(site, repair(), "材料没到货,申请延期到下周五")
+    assert outcome.ticket.fields["extension_reason"] == "材料没到货"
+
+
 @pytest.mark.parametrize("text", ["维修费用:500元,须业主承担", "已处理。费用:500元"])
 def test_a_price_alone_is_no_result(site: Site, text: str) -> None:
-    assert wrote(site, repair(), text).ticket.status in ("assigned", "in_progress")
+    assert wrote(site, repair(), text).ticket.status in ("acknowledged", "in_progress")
 
 
 def test_what_is_enclosed_goes_with_words_that_explain_it(site: Site) -> None:
@@ -262,7 +301,7 @@ def test_an_unproven_mail_is_a_remark_that_the_handler_hears_of(site: Site, text
 
 def test_what_is_not_understood_is_kept_and_said(site: Site) -> None:
     outcome = wrote(site, repair(), "这个问题我们讨论一下再说")
-    assert outcome.ticket.status == "assigned" and transcript(outcome)["ignored"] is True
+    assert outcome.ticket.status == "acknowledged" and transcript(outcome)["ignored"] is True, "a letter signs for the notice"
 
 
 # customers

@@ -91,8 +91,11 @@ class Deadlines:
         call = occasion.message.call
         if call and call.status == "answered" and call.direction == "out" and (clock := _spoken_of(ticket)):
             yield self._start(clock, occasion.message.received_at)
+        if ticket.is_open and ticket.important and not ticket.deadline("important"):
+            yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), occasion.at)
         if ticket.is_open and ticket.urgency != "normal" and not ticket.deadline("plan"):
-            worse = (clock for clock in by_standard(ticket, wanted(ticket), self.site.terms) if clock.name == "plan")
+            shorter = ("plan", "resolve") if ticket.urgency == "emergency" and _running(ticket, "resolve") else ("plan",)
+            worse = (clock for clock in by_standard(ticket, wanted(ticket), self.site.terms) if clock.name in shorter)
             for clock in worse:  # a further message made it urgent
                 yield self._start(clock, occasion.message.received_at)
             if ticket.urgency == "emergency":

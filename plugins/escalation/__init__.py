@@ -26,6 +26,7 @@ from kefud.api import (
     StopClock,
     Ticket,
     Write,
+    answer_deadline,
     chinese,
     due,
     hookimpl,
@@ -188,7 +189,8 @@ class Escalation:
         yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
         said = str(ticket.fields.get("progress_note") or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
         if ticket.reply_address:
-            late = any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines)
+            told = answer_deadline(ticket)
+            late = bool(told and told < at) or any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines if not told)
             yield Reply("replies/progress", {"progress": said, "late": late}, rule=deadline.rule, why="告知进展")
         elif not _open_task(ticket, "progress"):
             text, key = f"请电话告知顾客进展:{said}", f"progress:{at:%Y%m%d}"

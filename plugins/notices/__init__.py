@@ -51,6 +51,8 @@ class Notices:
                 return self._opened(ticket, occasion.at)
             case Heard() if ticket.is_open and ticket.urgency == "emergency" and "duty_officer" not in ticket.notify:
                 return self._worse(ticket, occasion.at)
+            case Heard() if ticket.is_open and ticket.important and ticket.fields.get("worse_at") == occasion.message.mark:
+                return self._alarm(ticket, occasion.at)
             case Corrected(command="classify" | "assign") if ticket.is_open:
                 return self._corrected(ticket, occasion)
             case Moved(to="reopened"):
@@ -86,7 +88,12 @@ class Notices:
         """A further message made it an emergency: those on site are told as if it had come so (S1-5.4.2)."""
         yield from self._alarm(ticket, at)
         on_site = ticket.changed(department="property_company", joint=())
-        yield from self.recipients.notices(on_site, at)
+        words = str(ticket.fields.get("worse_words") or "")
+        for notice in self.recipients.notices(on_site, at):
+            yield replace(notice, content=f"最新情况:{words}\n此前反映:{notice.content}") if words else notice
+        if words and self.recipients.leader(ticket) not in ("property_company", "cs_center", ""):
+            text = f"本件已成紧急事件,物业公司值班人员已赶赴现场,请立即联系并配合:{words}"
+            yield Write("department", "reports/alert", {"text": text}, key="worse", rule="S1-5.4.2", why="责任部门须知悉险情")
 
     def _corrected(self, ticket: Ticket, occasion: Corrected) -> Iterator[Decision]:
         """What the matter turned out to be calls for its form, its alarm, and notices to those who have none of it yet."""
@@ -147,13 +154,17 @@ class Notices:
         plan = ticket.fields.get("emergency_plan") or ""
         if ticket.urgency == "emergency":
             yield Effect(("report_up:cs_supervisor",), rule="S1-5.4.2", why="紧急事件立即上报")
-            yield Notify(ALARMED, "reports/emergency", {"plan": plan}, rule="S1-5.4.2", why="紧急事件不排队,任何时间立即通知")
+            told = {"plan": plan, "words": str(ticket.fields.get("worse_words") or "")}
+            yield Notify(ALARMED, "reports/emergency", told, rule="S1-5.4.2", why="紧急事件不排队,任何时间立即通知")
             return
         marked = [name.removeprefix("report_up:") for name in ticket.effects if name.startswith("report_up:")]
+        reasons = _why_important(ticket)
+        if words := ticket.fields.get("worse_words"):
+            reasons = [*reasons, f"顾客后续来信:{words}"]
         told = tuple(dict.fromkeys((*(superiors(ticket) if ticket.important else ()), *_not_accused(ticket, marked))))
         if told:
             yield Effect(tuple(f"report_up:{role}" for role in told), rule="S0-4.2.1", why="重要事项立即上报")
-            yield Notify(told, "reports/important", {"reasons": _why_important(ticket)}, rule="S0-4.2.1")
+            yield Notify(told, "reports/important", {"reasons": reasons}, rule="S0-4.2.1")
 
     def _praise(self, ticket: Ticket) -> Iterator[Decision]:
         text = f"表扬请转达当事同事并致谢,然后办结:{ticket.summary or ticket.subject}"

@@ -24,6 +24,11 @@ from kefud.api import (
 )
 
 REQUESTS: dict[str, dict[str, str]] = tomllib.loads((Path(__file__).parent / "requests.toml").read_text("utf-8"))
+_NUMBER = re.compile(r"\+?[0-9](?:[0-9]|[ -](?=[0-9])){5,}")
+_INTRODUCES = re.compile(r"我是|我叫|本人|业主|住户|住在?|(?:联系)?(?:电话|手机)|号楼|[栋幢]|[0-9]+-[0-9]+")
+_OF_SOMEBODY = re.compile(r"[\W_0-9]|业主|住户|女士|先生|联系|电话|手机|号码|姓名|微信|同号|本人|的|是|我")
+LEAST = 4
+"""Characters that tell something."""
 _CLAUSE = re.compile(r"[^,，;；]+[,，;；]?")
 _CONFIDENTIAL = re.compile(
     r"(?:不要|别|勿|不能|不得|请不|不想)[^。]{0,12}(?:告诉|透露|泄露|泄漏|告知|知道|说出)|保密|我的(?:电话|姓名|名字)"
@@ -195,13 +200,30 @@ def content(ticket: Ticket, mask: bool) -> str:
 
 
 def _facts(sentence: str, ticket: Ticket, mask: bool) -> str:
-    """The sentence, less the clauses that tell who writes or ask for confidence."""
+    """The sentence, less who writes and what asks for confidence."""
     if not mask:
         return sentence
-    name = ticket.requester.name
     clauses = _CLAUSE.findall(sentence)
-    kept = [c for c in clauses if not ((name and name in c) or find_phones(c) or _CONFIDENTIAL.search(fold(c)))]
-    return sentence if len(kept) == len(clauses) else "".join(kept).strip(_MARKS)
+    kept = ["" if _CONFIDENTIAL.search(fold(c)) else _unsigned(c, ticket.requester.name) for c in clauses]
+    return sentence if kept == clauses else "".join(kept).strip(_MARKS)
+
+
+def _unsigned(clause: str, name: str) -> str:
+    """The clause without name and telephone, "" where it tells nothing else: 钱女样 13800000612 楼道灯坏了 → 楼道灯坏了."""
+    told = [m.span() for m in _NUMBER.finditer(clause) if find_phones(m[0])]
+    if name and name in clause:
+        told.append((clause.index(name), clause.index(name) + len(name)))
+    if not told:
+        return clause
+    pieces, last = [], 0
+    for start, end in sorted(told):
+        pieces.append(clause[last:start])
+        last = max(last, end)
+    if _INTRODUCES.search(fold(pieces[0])):
+        pieces[0] = ""
+    pieces = [piece.strip("(（)）" + _MARKS) for piece in pieces]
+    rest = "".join((*pieces, clause[last:].lstrip(")）" + _MARKS)))
+    return rest if len(_OF_SOMEBODY.sub("", fold(rest))) >= LEAST else ""
 
 
 def _open_due(ticket: Ticket, *names: str) -> datetime | None:

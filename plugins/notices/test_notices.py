@@ -30,6 +30,7 @@ from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
 from . import Notices
+from .recipients import content as facts
 
 TOML = """
 [[party]]
@@ -165,6 +166,20 @@ def test_serious_quality_goes_to_engineering_with_the_question_of_liability(site
     values = {"kind": "complaint", "category": "house_quality", "effects": ("major_quality",), "department": "engineering"}
     [notice] = notices(opened(site, deadlines=(clock,), **values))
     assert notice.clock == "notice_engineering" and "责任单位" in notice.request
+
+
+@pytest.mark.parametrize(
+    ("told", "content"),
+    [
+        ("6-2-102 钱女样 13800000612 楼道灯坏了半个月没人修,物业太不负责任了", "楼道灯坏了半个月没人修,物业太不负责任了"),
+        ("我是6号楼2单元102的业主钱女样(13800000612)投诉楼下餐馆油烟熏得没法开窗", "投诉楼下餐馆油烟熏得没法开窗"),
+        ("楼道垃圾没人清,钱女样 13800000612", "楼道垃圾没人清"),
+        ("13800000612反映电梯坏了三天钱女样", "反映电梯坏了三天"),
+    ],
+)
+def test_what_stands_beside_a_hidden_name_is_not_lost(told: str, content: str) -> None:
+    ticket = Ticket(text=told, masked=True, requester=Requester("钱女样", "13800000612"))
+    assert facts(ticket, True) == content
 
 
 def test_praise_is_passed_on_without_a_notice(site: Site) -> None:

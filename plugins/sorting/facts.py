@@ -65,7 +65,16 @@ _LETTER_DATE = re.compile(
 )
 _VALID_FROM = re.compile(r"(?:自|从|于|定于|将于|拟于|拟自)(.{4,20}?)(?:起|开始|正式|执行|施行|实行|生效|实施|推出|启用)")
 _START_WORD = re.compile(r"(?:起|开始)?(?:正式)?(?:执行|施行|实行|生效|实施|启用|推出)|起$")
-_AGREED = re.compile(r"(?P<mutual>约定|约好|说好|商定|讲好|约在|约于|预约)|(?P<firm>承诺|保证|同意)|答应")
+_AGREED = re.compile(
+    r"(?P<mutual>约定|约好|说好|商定|讲好|约在|约于|预约"
+    r"|(?<![大邀相违制节契公合])约(?=[今明后本下这周月]|大后天|星期|礼拜|[0-9]{1,2}(?:月|号|日|点|:)))|(?P<firm>承诺|保证|同意)|答应"
+)
+_FROM_NOW_ON = re.compile(
+    r"(?:换|改)(?:了|成|为)?(?:新|个)?(?:号|手机|电话|联系)|(?:手机|电话|号码?|联系方式)(?:已经?|都)?(?:换|改|变)|新(?:的)?(?:号|手机|电话|联系)"
+    r"|(?:以后|今后|之后|现在)(?:都|就|有事)?(?:请|麻烦)?(?:打|拨|联系|用)"
+)
+_NOTED = re.compile(r"(?:之?前|以前|以内|之?内|左右|再|给(?:客户|业主|对方|他|她)|予以|统一|电话){0,3}(?:回复|答复|回电|回话|复电)")
+"""What follows the time in our own note of a call: 下周二回复即可."""
 _NOT_AGREED = re.compile("|".join(_PROMISES["not_agreed"]))
 _PROMISER = re.compile(
     f"(?P<we>{'|'.join(_PROMISES['promisers'])})|(?P<you>你们?|您们?|贵(?:司|公司|中心|方|部))|(?<![跟对给向和与同帮])(?:我|本人|咱)"
@@ -299,6 +308,22 @@ def agreed_times(
                 reply = reply or instant
             break
     return reply, promise
+
+
+def new_number(text: str) -> str:
+    """The number under which somebody says he can be reached from now on, "" where he gives none (S2-1.A1)."""
+    said = _FROM_NOW_ON.search(fold(text))
+    return next(iter(find_phones(text[said.start() :])), "") if said else ""
+
+
+def noted_time(note: str, at: datetime, site: Site, *, within: timedelta) -> datetime | None:
+    """When our agent noted that the customer will hear from us, whether or not it says that this was agreed (S0-4.1.3)."""
+    for sentence in re.findall(r"[^。!?！？；;\n]+[?？]?", note):
+        folded = fold(sentence)
+        for instant, (_, end) in find_when(sentence, at, site.calendar):
+            if at < instant <= at + within and _NOTED.match(folded, end) and not re.search("[不没未]", folded[end : end + 8]):
+                return instant
+    return None
 
 
 def _is_agreed(sentence: str, word: re.Match[str], ours: bool) -> bool:

@@ -35,6 +35,7 @@ from kefud.api import (
     fold,
     forwarded,
     mask_personal,
+    normalise_phone,
 )  # fmt: skip
 
 from . import facts, parts
@@ -202,6 +203,12 @@ class Sorting:
             yield from self._unproven(ticket, occasion, found)
             return
         effects = ["customer_chased"] if "chase" in found.marks else []
+        if "replace" in found.marks and ticket.category == "house_quality" and ticket.is_open:
+            effects.append("owner_request_recorded")
+        registered = {ticket.requester.phone, *(h.phone for h in self.site.houses_by_contact(occasion.message.sender.email))}
+        given = facts.new_number(said) if occasion.message.medium == "mail" else ""
+        if given and given not in map(normalise_phone, registered):
+            effects.append(f"contact_proposed:{given}")
         if found.insults:
             effects.append("calm_template")
             quoted = _quoted(found, bare_subject(occasion.message.subject), said)
@@ -213,6 +220,9 @@ class Sorting:
         important = any(mark in found.marks for mark in IMPORTANT) and not ticket.important
         worse = found.plans and ticket.urgency != "emergency" and ticket.is_open
         masked = "confidential" in found.marks and not ticket.masked
+        if important or worse:
+            told = {"worse_at": occasion.message.mark, "worse_words": said[:500]}
+            yield SetFields(told, rule="S0-4.2.1", why="后续来信使事项更紧急或更重要")
         if worse:
             yield SetFields({"emergency_plan": found.plans[0]}, rule="S2-1.B4")
             yield Effect(tuple(f"emergency_plan:{p}" for p in found.plans), rule="S2-1.B4")
@@ -481,6 +491,7 @@ class _Sheet:
             text = f"{self.said}\n{self.notes}" if self.notes and self.notes not in self.said else self.said
             ours = message.medium in ("call", "entry")
             reply, promise = facts.agreed_times(text, at, self.site, within=self.rule.within, ours=ours)
+            reply = reply or facts.noted_time(self.notes, at, self.site, within=self.rule.within)
             if reply:
                 self.effects.append("agreed_time")
                 self.fields["agreed_reply_at"] = reply.isoformat()

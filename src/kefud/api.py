@@ -89,7 +89,7 @@ from kefud.desk.signing import Signed, answered_letter, signed
 from kefud.desk.states import refusal
 from kefud.desk.ticket import ORIGINS, Deadline, Document, LetterRef, Related, Requester, Ticket, chinese
 from kefud.desk.triage import Rule
-from kefud.desk.view import as_instant, local, without_personal
+from kefud.desk.view import answer_deadline, as_instant, local, without_personal
 from kefud.dropfolder import DropFolder, Entry, Refused, Settling, Watch, natural, shown
 from kefud.errors import DeliveryFailed, KefudError, SourceFailed, Unreadable
 from kefud.large import INCOMING, LARGE, Large, Spilled
@@ -226,7 +226,7 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 
 
 __all__ = [
-    "Address", "AddTask", "answered_letter", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce",
+    "Address", "AddTask", "answer_deadline", "answered_letter", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce",
     "Calendar", "Call", "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision",
     "Delivered", "DeliveryFailed",
     "Discard", "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",

@@ -41,6 +41,8 @@ class Judges(Protocol):
 WAVE = 25
 """Deadlines followed in one transaction; between two waves others get their turn."""
 NOTICE = re.compile(r"客联〔[0-9]{4}〕[0-9]{3,6}号")
+_NOTICE_AS_WRITTEN = re.compile(r"客联\s?[〔\[【(（]\s?(20[0-9]{2})\s?[〕\]】)）]\s?第?\s?([0-9]{1,6})\s?号")
+"""The number of a notice as departments write it in a mail of their own."""
 WAITED = timedelta(days=60)
 """How long before the term for duplicates a matter may be that its household still asks about."""
 
@@ -290,8 +292,10 @@ class Casework:
         keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses) if not t.message_id or t.ticket in known}
         if back := self._by_return_path(tx, message):
             keyed.add(back["ticket"] or 0)
-        named = tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}"))
-        candidates = list(dict.fromkeys([*keyed, *known, *named.values()]))
+        named = {*tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}")).values()}
+        named |= self._of_notices(tx, message)
+        titled = {*tickets.ids_of_numbers(tx, trust.numbers_in(message.subject)).values()}
+        candidates = list(dict.fromkeys([*keyed, *known, *sorted(named)]))
         loaded = tickets.load(tx, candidates)
         for id in candidates:
             ticket = loaded.get(id)
@@ -301,8 +305,8 @@ class Casework:
                 trust.Claim(
                     token=id in keyed or known.get(id, (0, ""))[0] > 0,
                     thread=id in known,
-                    number=id in named.values(),
-                    roster=self._roster(tx, ticket, reading),
+                    number=id in named,
+                    roster=self._roster(tx, ticket, reading, called=id in titled),
                     authenticated=reading.authenticated or self.trust_internal,
                     identity=message.identity,
                     internal=self.trust_internal,
@@ -312,7 +316,16 @@ class Casework:
                 return tickets.successor(tx, ticket), verdict
         return None
 
-    def _roster(self, tx: Connection, ticket: Ticket, reading: Reading) -> str:
+    def _of_notices(self, tx: Connection, message: Message) -> set[int]:
+        """The tickets whose notices one of our parties names at the beginning of a mail of its own (S1-4.3.6)."""
+        if not self.site.party_of(message.sender.email):
+            return set()
+        written = _NOTICE_AS_WRITTEN.finditer(f"{message.subject}\n{message.text[:500]}")
+        keys = {("notice", f"客联〔{m[1]}〕{int(m[2]):03d}号") for m in written}
+        return {document["ticket"] for document in letters.documents_numbered(tx, keys).values()}
+
+    def _roster(self, tx: Connection, ticket: Ticket, reading: Reading, *, called: bool = False) -> str:
+        """Who writes, as the ticket knows him; a department that calls it by its number in the subject means it, too."""
         email = reading.message.sender.email
         if not email:
             return ""
@@ -322,7 +335,7 @@ class Casework:
         party = self.site.party_of(email)
         told = {x.recipient for x in ticket.letters}
         involved = {ticket.department, ticket.fields.get("contractor"), *ticket.joint, *told}
-        if party and (party.id in involved or party.kind in involved):
+        if party and (called or party.id in involved or party.kind in involved):
             return f"party:{party.id}"
         roles = self.site.role_of(email)
         if roles:

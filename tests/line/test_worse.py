@@ -1,0 +1,62 @@
+"""A further message makes it worse: those who have to act read the new words, and clocks and superiors follow (S1-5.4.2, S0-4.2.1)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from hostile.station import Station, station, vouched
+from line.office import mail
+
+HE, WUYE = "heyangban@mail.example.com", "wuye@property.example.com"
+DRAIN = "我是5号楼1单元201的业主何样板,电话13800000201。卫生间地漏堵了,水下得慢,请来疏通。"
+FLOOD = "水管爆了!水已经漫到客厅插座,快来人!"
+
+
+def next_day(office: Station, words: str) -> int:
+    """The owner answers our letter on the next day; returns how many letters there were."""
+    office.put(mail(DRAIN, sender=HE, subject="地漏", headers=(vouched(HE),), received=office.now))
+    office.work()
+    office.pass_time(hours=22)
+    before = len(office.letters)
+    office.put(mail(words, sender=HE, answers=office.delivered(HE)[-1], headers=(vouched(HE),), received=office.now))
+    office.work()
+    return before
+
+
+def test_a_burst_pipe_on_the_second_day_is_an_emergency_of_its_own(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        before = next_day(office, FLOOD)
+        [ticket] = office.tickets
+        new = office.letters[before:]
+        assert ticket.urgency == "emergency"
+        told = [x for x in new if x["template"] in ("reports/emergency", "notices/urgent-work-order")]
+        assert {x["recipient"] for x in told} >= {"duty_officer", "property_company", "cs_supervisor"}
+        assert all("漫到客厅插座" in x["text"] for x in told), "the new words, not only the old matter"
+        for name, most in (("resolve", 24), ("plan", 2)):
+            clock = ticket.deadline(name)
+            assert clock and clock.open and clock.due <= office.now + timedelta(hours=most), name
+        [answer] = [x for x in new if x["recipient"] == "requester"]
+        assert "赶赴现场" in answer["text"]
+
+
+def test_a_threat_on_the_second_day_reaches_the_superior(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        before = next_day(office, "再不处理我就找记者曝光,去法院告你们!")
+        [ticket] = office.tickets
+        assert ticket.important and ticket.deadline("important")
+        [report] = [x for x in office.letters[before:] if x["template"] == "reports/important" and x["recipient"] == "cs_supervisor"]
+        assert "找记者曝光" in report["text"]
+
+
+def test_before_the_approval_no_content_leaves_unseen(tmp_path: Path) -> None:
+    question = "我是5号楼1单元201的业主何样板,电话13800000201。请问房产证什么时候能办下来?"
+    with station(tmp_path) as office:
+        office.put(mail(question, sender=HE, subject="房产证", headers=(vouched(HE),), received=office.now))
+        office.work()
+        [ticket] = office.tickets
+        assert ticket.status == "need_approval"
+        for command in ("reply", "plan"):
+            office.office.casework.order(ticket.number, command, "cs_clerk", {"text": "房产证六月底能拿到"})
+        office.work()
+        assert not any("六月底" in m.get_body().get_content() for m in office.delivered(HE))  # type: ignore[union-attr]
