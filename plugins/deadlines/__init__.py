@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from kefud.api import (
@@ -90,7 +91,7 @@ class Deadlines:
         yield from _spoken(ticket, occasion)
         call = occasion.message.call
         if call and call.status == "answered" and call.direction == "out" and (clock := _spoken_of(ticket)):
-            yield self._start(clock, occasion.message.received_at)
+            yield self._start(replace(clock, agreed=instant(ticket, "agreed_reply_at")), occasion.message.received_at)
         if ticket.is_open and ticket.important and not ticket.deadline("important"):
             yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), occasion.at)
         if ticket.is_open and ticket.urgency != "normal" and not ticket.deadline("plan"):

@@ -120,7 +120,8 @@ def _passing_on(ticket: Ticket) -> Iterator[Clock]:
         yield Clock("notice_property", "notice.property", "S1-5.7.1")
     if ticket.has("major_quality"):
         yield Clock("notice_engineering", "notice.engineering_major", "S1-5.6.1")
-    if ticket.category == "design" and ticket.department == "design" and ticket.kind != "consultation":
+    asked = ticket.kind not in ("consultation", "liaison", "document") and ticket.origin != "design"
+    if ticket.category == "design" and ticket.department == "design" and asked:
         yield Clock("drawing", "design.drawing", "S1-5.6.3")
 
 

@@ -74,7 +74,7 @@ class Routing:
 
     def _routed(self, ticket: Ticket, route: Route) -> Iterator[Decision]:
         yield Assign(route.department, route.handler, rule=_rule_of(ticket), why=f"{route.why}:{chinese(route.department)}")
-        joint = tuple(j for j in route.joint if j not in (route.department, *ticket.joint))
+        joint = tuple(j for j in route.joint if j not in (route.department, ticket.origin, *ticket.joint))
         if joint:
             yield Join(joint, rule="S0-4.2.2", why="协同答复")
             yield Effect(tuple(f"joint:{j}" for j in joint), rule="S0-4.2.2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kefud.api import Ticket
@@ -69,6 +69,9 @@ class Table:
 
     def _by_topic(self, ticket: Ticket, route: Route) -> Route:
         topic = ticket.fields.get("topic", "")
+        if topic == "club" and ticket.category != "general" and ticket.kind in ("complaint", "suggestion", "consultation"):
+            joint = self.data["topics"].get("club", {}).get("joint", ())
+            return replace(route, joint=tuple(dict.fromkeys((*route.joint, *joint))))
         applies = ticket.category == "general" if topic == "club" else ticket.kind == "consultation"
         found = self.data["topics"].get(topic) if applies else None
         return _route(found, f"涉及{topic}").over(route) if found else route

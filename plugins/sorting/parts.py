@@ -29,6 +29,7 @@ _FURTHER = re.compile(
     re.M,
 )
 _MARKS = " ,，、:："
+_INSPECTED = re.compile(r"(?:验房|收房|验收)[^。]{0,20}(?:以下|如下|下列|问题)")
 _CLOSING = re.compile(
     r"谢谢|多谢|感谢|此致|敬礼|祝好|顺祝|望(?:尽快|早日)?(?:回复|答复|处理|解决)|请(?:尽快|及时|早日)?(?:回复|答复)|盼复|以上|特此|烦请|麻烦"
 )
@@ -54,8 +55,8 @@ def divide(text: str, examine: Examine, houses: Houses, signature: str) -> tuple
     if not (_ITEM.search(folded) or _FURTHER.search(folded)):
         return ()
     pieces, tail = _pieces(folded)
-    if len(pieces) < 2:
-        return ()
+    if len(pieces) < 2 or (not pieces[0].item and _INSPECTED.search(folded[: pieces[0].end])):
+        return ()  # what was found at the handover of a house is one list
     groups = _grouped(text, pieces, examine, houses)
     if len(groups) < 2:
         return ()

@@ -47,7 +47,13 @@ from .meaning import Examiner, Meaning
 from .standards import Standards
 
 PASSING_ON = ("internal", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
-"""Our own people, who may pass on an owner's mail; sales and the property company write letters of their own (S0-3.4)."""
+"""Our own people, who may pass on an owner's mail; the property company writes letters of its own, sales does both (S0-3.4)."""
+PREFACE = 120
+_PASSES_ON = re.compile(
+    r"转(?:给|来|发|到|至)[^。\n]{0,8}(?:你们|贵|客服|中心|跟进|处理|办理)|(?:请|麻烦)[^。\n]{0,8}(?:跟进|处理|对接)"
+    r"|业主[^。\n]{0,8}(?:邮件|来信)"
+)
+"""What sales says above a mail that came to the wrong address."""
 DEPARTMENTS = ("sales", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 THREATS = ("press", "authority", "court")
 IMPORTANT = (*THREATS, "violence", "structure", "injury", "compensation", "refusal", "group", "major")
@@ -177,11 +183,17 @@ class Sorting:
             return ()
         where = f"住址:{place}" if place else contact.house if contact.own else ""
         facts_line = (where, contact.requester.name, contact.written_phone)
-        return parts.divide(
+        several = origin.word == "property_company" and len({m.id for m in find_houses(said, self.site.houses)}) > 1
+        divided = parts.divide(
             said,
             lambda words: self._examine("", _veiled(words, names)),
             lambda words: find_houses(words, self.site.houses),
-            " ".join(filter(None, facts_line)),
+            "" if several else " ".join(filter(None, facts_line)),  # each household stands in its own item
+        )
+        letter = facts.notice_numbers(f"{bare_subject(message.subject)}\n{said}") if origin.party else ()
+        return tuple(
+            replace(matter, text="\n".join((matter.text, *(f"来函文号:{no}" for no in letter if no not in matter.text))))
+            for matter in divided
         )
 
     def _examine(self, subject: str, text: str) -> Meaning:
@@ -194,6 +206,8 @@ class Sorting:
         """New demands in a further message take effect: chasing, threats, danger, manners (SERVICE_RULES §4.4)."""
         call = occasion.message.call
         theirs = occasion.merged or occasion.author.role in ("requester", "stranger") or (call and call.direction == "in")
+        if call and call.direction == "out" and call.status == "answered":
+            yield from self._agreed_on_the_phone(ticket, occasion)
         if not theirs or occasion.message.automatic:
             return
         said, _ = _words(occasion.message)
@@ -236,6 +250,17 @@ class Sorting:
                 why="后续来信使事项更紧急或更重要",
             )
 
+
+    def _agreed_on_the_phone(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        """When the customer will hear from us, as our agent noted it while calling back (S0-4.1.3)."""
+        call, at = occasion.message.call, occasion.message.received_at
+        assert call is not None
+        noted = "\n".join(filter(None, (call.content, call.result)))
+        reply, _ = facts.agreed_times(noted, at, self.site, within=self.within, ours=True)
+        reply = reply or facts.noted_time(noted, at, self.site, within=self.within)
+        if reply and ticket.is_open and ticket.kind == "consultation":
+            yield Effect(("agreed_time",), rule="S0-4.1.3", why="回拨时约定答复时间")
+            yield SetFields({"agreed_reply_at": reply.isoformat()}, rule="S0-4.1.3", why="回拨时约定答复时间")
 
     def _unproven(self, ticket: Ticket, occasion: Heard, found: Meaning) -> Iterator[Decision]:
         """Who only names a number and a sender changes nothing (S02); a danger is told to those who can ask back at once."""
@@ -313,7 +338,8 @@ class _Sheet:
             return "liaison"
         if self.origin in DEPARTMENTS:
             defect = found.broken >= 2 and found.category in ("house_quality", "facility", "safety")
-            announced = re.search(r"通知|通告|公告", self.subject) or re.search(r"定于|通知业主", self.said)
+            informs = re.search(r"定于|通知业主|(?:提前|请)[^。]{0,6}告知|[日号]起?将对", self.said)
+            announced = re.search(r"通知|通告|公告|告知", self.subject) or informs
             return "repair" if defect and not announced and found.category != "personalisation" else "liaison"
         unclear = found.kind == "consultation" and scores["consultation"] < 4
         if (unclear or max(scores.values(), default=0.0) < 1.5) and self._came_as_complaint():
@@ -327,7 +353,7 @@ class _Sheet:
 
     def _is_numbered_letter(self) -> bool:
         """An outside company's letter with a document number (S1-4.3.6)."""
-        if self.origin != "owner" or self.message.call:
+        if self.origin not in ("owner", "owners_committee") or self.message.call:
             return False
         return bool(facts.notice_numbers(self.whole)) and bool(re.search(r"贵(?:公司|司|中心|处|单位)|函", fold(self.whole)))
 
@@ -621,7 +647,8 @@ def _veiled(text: str, names: tuple[str, ...]) -> str:
 
 def _original(message: Message, site: Site) -> Message:
     """The owner's own mail where a colleague forwarded it (S0-3.4)."""
-    if facts.origin_of(site, message.sender.email).word not in PASSING_ON:
+    word = facts.origin_of(site, message.sender.email).word
+    if word not in PASSING_ON and not (word == "sales" and _PASSES_ON.search(fold(message.text[:PREFACE]))):
         return message
     inner = forwarded(f"{message.text}\n{message.quoted}")
     if inner is None or not inner.sender.email or facts.origin_of(site, inner.sender.email).word != "owner":
