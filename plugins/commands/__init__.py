@@ -22,6 +22,7 @@ from kefud.api import (
     Ticket,
     Write,
     fold,
+    forwarded,
     hookimpl,
     local,
 )
@@ -99,8 +100,8 @@ class Commands:
             yield from self._said_by_staff(ticket, occasion, said, answer)
         else:
             yield from self._said_by_party(ticket, occasion, said, text, answer)
-        if not answer.steps and not is_empty(text):
-            yield from self._not_understood(ticket, occasion, text)
+        if not answer.steps and (told := text if not is_empty(text) else self._enclosed(occasion)):
+            yield from self._not_understood(ticket, occasion, told)
         elif occasion.author.role == "party" and (answer.refused or _says_more(said)):
             yield self._to_be_read(occasion, text, "".join(f"\n未能执行:{reason}" for reason in answer.refused))
         yield from self._transcript(occasion, said, text, answer)
@@ -109,6 +110,13 @@ class Commands:
         """What a command does not carry is read by the handler: a request that was refused, a word beside the sign-off."""
         told = {"text": f"{self.departments.name(occasion.author.id)}来信:{text[:2000]}{note}"}
         return Write("handler", "reports/alert", told, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
+
+    def _enclosed(self, occasion: Heard) -> str:
+        """What a mail without words of its own brings: files, or another's mail that it passes on; "" where nothing."""
+        names = "、".join(a.name for a in occasion.message.attachments if not a.inline)
+        inner = forwarded(occasion.message.quoted)
+        passed_on = inner.body[:1000] if inner and not self.site.is_own(inner.sender.email) else ""
+        return "\n".join(filter(None, (names and f"(没有文字,附件:{names})", passed_on and f"(转来){passed_on}")))
 
     def _not_understood(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
         """What is no command is kept; what the department in charge says of its work is read by the handler."""

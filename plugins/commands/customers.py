@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kefud.api import (
@@ -36,6 +37,11 @@ SETTLED = ("answered", "visiting", "closed", "archived")
 """States in which the customer's words are an answer to a return visit; the plugin visits reads them."""
 
 
+def _says_more(text: str) -> bool:
+    """Whether a yes or no comes with a demand of its own: 不行!换一家来修,费用你们出."""
+    return re.search("但|换|要求|必须|赔|费用|否则|如果|投诉|请(?:尽快|派|安排|给)", text) is not None
+
+
 class Customers:
     """Reads the requester's words; a mail that proves nothing is kept for the handler and changes no state."""
 
@@ -65,7 +71,9 @@ class Customers:
             yield from self._ask_back("consent", ticket, occasion, f"延期须经业主明确同意,请联系确认后用 extend 登记:{text}", "S3-2.3.3")
         if taken_back is None:
             yield from self._ask_back("confirm", ticket, occasion, f"顾客来信似有撤回之意,请联系确认;确认前照常办理:{text}", "S3-2.5.4")
-        if customer_says(text, "others"):
+        if answer is not None and _says_more(text):
+            yield self._to_handler(f"顾客对延期的答复另有要求,请联系:{text}", f"besides:{occasion.message.mark}")
+        if customer_says(text, "others") and not taken_back:
             yield from self._asks_for_others(ticket, occasion, text)
 
     def _answer_to_extension(self, ticket: Ticket, occasion: Heard, text: str) -> bool | None:

@@ -40,7 +40,7 @@ from kefud.api import (
 )
 
 from .repairs import FILED, filed
-from .speech import Said, is_empty, labelled, unlabelled
+from .speech import MARKS, Said, is_empty, labelled, unlabelled
 
 PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "reply_to_sales")
 """Deadlines an extension may move, the first that runs."""
@@ -123,7 +123,7 @@ class Departments:
         yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.name(party)}签收")
 
     def _in_progress(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
-        words = f"{said.words}{said.text and ',' + said.text}"
+        words = said.whole.lstrip(MARKS) or said.words
         yield SetFields({"progress_note": words}, rule="S3-2.3.2", why=f"{self.name(party)}报告进展")
         yield from _onward(ticket, "in_progress", party, "责任部门已安排")
         answer.done("in_progress", "已记录进展")

@@ -37,6 +37,7 @@ from kefud.api import (
     chinese,
     objection,
     parse_when,
+    refusal,
 )
 
 from .customers import decide_extension
@@ -266,6 +267,9 @@ class Orders:
         wanting = [str(n) for n, x in enumerate(ticket.fields.get("findings") or (), 1) if x.get("state") != "ok"]
         if passed and wanting:
             yield Refuse(f"第{'、'.join(wanting)}项尚未复查合格(S1-5.7.2)", rule="S1-5.7.2")
+            return
+        if passed and (reason := refusal(ticket.changed(fields={**ticket.fields, "acceptance": acceptance}), "verified", order.by)):
+            yield Refuse(reason)
             return
         if passed:
             yield SetFields({"acceptance": acceptance}, rule="S1-2.2", why="验收合格")

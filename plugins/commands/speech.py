@@ -34,7 +34,7 @@ _CLOSING = tuple(fold(word) for word in PHRASES["closing"]["starts"])
 _GREETINGS = "|".join(map(re.escape, PHRASES["closing"]["greetings"]))
 _GREETING = re.compile(rf"^\s{{0,8}}[^\n,。!:]{{0,16}}?(?:{_GREETINGS})[^\n,。!:]{{0,8}}[,。!:\s]{{0,4}}")
 _SMALL_TALK = re.compile(r"[\W_]|的|了|您|你|们|贵|中心|物业|客服|师傅|非常|十分|很|太|大家|支持|帮助|处理|已")
-_MARKS = " \t\n,，。;；:：!！】])》」\"”'、"
+MARKS = " \t\n,，。;；:：!！】])》」\"”'、"
 _EMPTY = re.compile(r"[\W_]*")
 _UNFINISHED = {name: re.compile("|".join(words)) for name, words in PHRASES["unfinished"].items()}
 _CLAUSE = re.compile(r"[^,。;!?\n]+\??")
@@ -66,7 +66,7 @@ class Said:
     def reason(self) -> str:
         """What follows 因, 原因 or 理由, else all of the text."""
         found = _REASON.search(fold(self.text))
-        return (self.text[found.end() :] if found else self.text).strip(_MARKS)
+        return (self.text[found.end() :] if found else self.text).strip(MARKS)
 
     @property
     def given_reason(self) -> str:
@@ -75,18 +75,18 @@ class Said:
             return self.reason
         found = _REASON.search(fold(self.before))
         if found:
-            return self.before[found.end() :].strip(_MARKS)
-        return self.text.replace("，", ",").partition(",")[2].strip(_MARKS) or self.before.strip(_MARKS)
+            return self.before[found.end() :].strip(MARKS)
+        return self.text.replace("，", ",").partition(",")[2].strip(MARKS) or self.before.strip(MARKS)
 
     @property
     def account(self) -> str:
         """What was done, in the writer's words: the command word alone says nothing, a sentence around it all."""
-        told = "".join(s for s in _SENTENCES.findall(self.text) if "?" not in fold(s)).strip(_MARKS)
+        told = "".join(s for s in _SENTENCES.findall(self.text) if "?" not in fold(s)).strip(MARKS)
         plain = _PLAINLY_DONE.fullmatch(fold(self.words)) and not _BUT.match(fold(told))
-        if plain and not self.before.strip(_MARKS):
+        if plain and not self.before.strip(MARKS):
             return told
         asked = self.text[len(told) :] if told and self.text.startswith(told) else "" if told else self.text
-        return self.whole.removesuffix(asked).strip(_MARKS) if asked.strip(_MARKS) else self.whole
+        return self.whole.removesuffix(asked).strip(MARKS) if asked.strip(MARKS) else self.whole
 
 
 def spoken(mail: str) -> str:
@@ -118,9 +118,9 @@ def commands(mail: str) -> list[Said]:
     for here, following in zip(found, [*found, None][1:], strict=True):
         name = here.lastgroup or ""
         end = following.start() if following else len(text)
-        rest = text[here.end(name) : end].strip(_MARKS)
+        rest = text[here.end(name) : end].strip(MARKS)
         words, before = text[here.start(name) : here.end(name)].strip(), text[last : here.start(name)]
-        whole = text[last:end].strip(_MARKS)
+        whole = text[last:end].strip(MARKS)
         last = here.end(name)
         if name == "handled" and (_is_only_a_step(rest) or is_open(rest)):
             name, words, rest = _as_progress(f"{words}{text[here.end(name) : end]}")
@@ -154,7 +154,7 @@ def _is_only_a_step(rest: str) -> bool:
 def _as_progress(words: str) -> tuple[str, str, str]:
     """What reads like a result and is none tells how far the work has come."""
     first, mark, rest = re.match(r"([^,，。;；!！\n]*)([,，。;；!！\n]?)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
-    return "in_progress", first.strip(_MARKS), rest.strip(_MARKS)
+    return "in_progress", first.strip(MARKS), rest.strip(MARKS)
 
 
 def labelled(text: str) -> dict[str, str]:
@@ -163,7 +163,7 @@ def labelled(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for here, following in zip(found, [*found, None][1:], strict=True):
         field = _LABELS[here[1] or here[2]]
-        value = text[here.end() : following.start() if following else len(text)].strip(_MARKS)
+        value = text[here.end() : following.start() if following else len(text)].strip(MARKS)
         if value and field not in values:
             values[field] = value
     return values
@@ -172,7 +172,7 @@ def labelled(text: str) -> dict[str, str]:
 def unlabelled(text: str) -> str:
     """What stands before the first label of a report."""
     found = _LABEL.search(fold(text))
-    return (text[: found.start()] if found else text).strip(_MARKS)
+    return (text[: found.start()] if found else text).strip(MARKS)
 
 
 def is_empty(text: str) -> bool:
@@ -193,7 +193,7 @@ def withdrawal(mail: str, name: str = "") -> bool | None:
     ``name`` is the customer's, who may sign with it.
     """
     text = fold(spoken(mail))
-    clauses = [c.strip(_MARKS) for c in _CLAUSE.findall(text.replace(fold(name), "\n") if name else text)]
+    clauses = [c.strip(MARKS) for c in _CLAUSE.findall(text.replace(fold(name), "\n") if name else text)]
     clauses = [c for c in clauses if c]
     said = [next((kind for kind in _OF_WITHDRAWAL if _WITHDRAWAL[kind].fullmatch(c)), "") for c in clauses[:_LOOKED_AT]]
     if all(said) and sum(map(len, clauses)) <= _SHORT:
@@ -222,7 +222,7 @@ def consent(mail: str) -> bool | None:
     said = _CONSENT["twice"].sub("", text)
     if _CONSENT["refuses"].search(said):
         return False
-    clauses = [c.strip(_MARKS) for c in _CLAUSE.findall(said)[:_LOOKED_AT]]
+    clauses = [c.strip(MARKS) for c in _CLAUSE.findall(said)[:_LOOKED_AT]]
     agrees = any(_CONSENT["yes"].fullmatch(c) for c in clauses)
     agrees = agrees or bool(clauses and _CONSENT["yes_at_first"].fullmatch(clauses[0]))
     if _CONSENT["presses"].search(said):

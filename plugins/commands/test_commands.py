@@ -11,6 +11,7 @@ import pytest
 from kefud.api import (
     Address,
     AddTask,
+    Attachment,
     Author,
     Deadline,
     Delivered,
@@ -59,6 +60,13 @@ kind = "contractor"
 """
 NOW = datetime.fromisoformat("2025-03-05T10:00:00+08:00")
 DUE = datetime.fromisoformat("2025-03-06T17:00:00+08:00")
+FORWARDED = """-----原始邮件-----
+发件人: 小李 <li@property.example.com>
+发送时间: 2025年3月5日 9:12
+收件人: 物业 <wuye@property.example.com>
+主题: 进展
+
+门滑轮已经换好了"""
 RESOLVE = Deadline("resolve", NOW.replace(day=3), DUE, "S3-3.3.3", "3 calendar_days")
 NOTICE = Document("notice", "客联〔2025〕001号", to="property_company")
 
@@ -164,6 +172,23 @@ def test_a_refusal_in_plain_words_goes_to_the_property_manager(site: Site, text:
 def test_what_no_command_carries_is_read_by_the_handler(site: Site, text: str, read: bool) -> None:
     alerts = [d for d in wrote(site, repair(), text).decisions if isinstance(d, Write) and d.template == "reports/alert"]
     assert bool(alerts) is read and all(d.to == "handler" and text in d.data["text"] for d in alerts)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "files", "read"),
+    [
+        ("", (Attachment("验收单.jpg", "image/jpeg", 1, "0" * 64, 1),), "验收单.jpg"),
+        (FORWARDED, (), "门滑轮已经换好了"),
+        ("", (), ""),
+    ],
+)
+def test_a_mail_without_words_of_its_own_is_seen(site: Site, quoted: str, files: tuple[Attachment, ...], read: str) -> None:
+    who = Author("party", "property_company", verified=True)
+    message = Message("mail", NOW, text="", quoted=quoted, attachments=files, sender=Address(email="wuye@property.example.com"))
+    outcome = deliberate(repair(), Heard(NOW, message, who), [Commands(site)])
+    alerts = [d.data["text"] for d in outcome.decisions if isinstance(d, Write) and d.template == "reports/alert"]
+    assert (len(alerts) == 1 and read in alerts[0]) if read else not alerts
+    assert outcome.ticket.status == ("acknowledged" if read else "assigned")
 
 
 def test_a_reason_may_stand_before_the_request(site: Site) -> None:

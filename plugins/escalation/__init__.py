@@ -187,7 +187,8 @@ class Escalation:
         end = due(at, term, self.calendar)
         again = end - PROGRESS_LEAD
         yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
-        said = str(ticket.fields.get("progress_note") or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
+        note = ticket.fields.get("progress_note") if ticket.status not in ("handled", "verified") else ""  # said before it was done
+        said = str(note or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
         if ticket.reply_address:
             told = answer_deadline(ticket)
             late = bool(told and told < at) or any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines if not told)

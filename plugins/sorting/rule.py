@@ -30,6 +30,7 @@ from kefud.api import (
     Split,
     Ticket,
     Write,
+    chinese,
     find_houses,
     find_when,
     fold,
@@ -217,6 +218,7 @@ class Sorting:
             yield from self._unproven(ticket, occasion, found)
             return
         effects = ["customer_chased"] if "chase" in found.marks else []
+        yield from self._completed(ticket, occasion, said)
         if "replace" in found.marks and ticket.category == "house_quality" and ticket.is_open:
             effects.append("owner_request_recorded")
         registered = {ticket.requester.phone, *(h.phone for h in self.site.houses_by_contact(occasion.message.sender.email))}
@@ -251,6 +253,26 @@ class Sorting:
             )
 
 
+    def _completed(self, ticket: Ticket, occasion: Heard, said: str) -> Iterator[Decision]:
+        """Name, house or telephone that the ticket lacked and its own requester gives now (S2-6.B2)."""
+        message = occasion.message
+        if occasion.merged or message.call or ticket.origin != "owner" or occasion.author.role != "requester" or not ticket.is_open:
+            return
+        given = facts.contact_of(message, said, self.site, facts.Origin("owner"))
+        house = given.house if not ticket.house and given.exact else None
+        phone = given.written_phone if not ticket.requester.phone else ""
+        name = given.requester.name if not ticket.requester.name else ""
+        if not (house or phone):
+            return
+        people = replace(ticket.requester, phone=phone or ticket.requester.phone, name=name or ticket.requester.name)
+        yield Classify(house=house, requester=people, rule="S2-6.B2", why="顾客补充房号或电话")
+        yield SetFields({"missing": []}, rule="S0-4.2.1", why="所缺资料已补充")
+        shown = phone and ticket.kind == "repair" and not ticket.masked
+        told = "、".join(filter(None, (f"房号{house}" if house else "", f"电话{phone}" if shown else "")))
+        if told and ticket.document("notice") and ticket.department not in (None, "cs_center"):
+            text = {"text": f"业主已补充:{told}。"}
+            yield Write("department", "reports/alert", text, key=f"completed:{message.mark}", rule="S2-6.B2")
+
     def _agreed_on_the_phone(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         """When the customer will hear from us, as our agent noted it while calling back (S0-4.1.3)."""
         call, at = occasion.message.call, occasion.message.received_at
@@ -258,6 +280,10 @@ class Sorting:
         noted = "\n".join(filter(None, (call.content, call.result)))
         reply, _ = facts.agreed_times(noted, at, self.site, within=self.within, ours=True)
         reply = reply or facts.noted_time(noted, at, self.site, within=self.within)
+        found = self._examine("", noted)
+        if ticket.has("callback") and ticket.kind == "consultation" and found.kind in ("complaint", "repair"):
+            told = f"回拨得知为{chinese(found.kind)}({chinese(found.category)}),请用 classify 更正分类,以便开单转办:{noted}"
+            yield Write("handler", "reports/alert", {"text": told}, key=f"callback:{occasion.message.mark}", rule="S2-5.2", why=told)
         if reply and ticket.is_open and ticket.kind == "consultation":
             yield Effect(("agreed_time",), rule="S0-4.1.3", why="回拨时约定答复时间")
             yield SetFields({"agreed_reply_at": reply.isoformat()}, rule="S0-4.1.3", why="回拨时约定答复时间")

@@ -66,7 +66,7 @@ class Visits:
                 return _tell_result(ticket)
             case Moved(to="answered") if ticket.status == "answered":
                 return _after_answer(ticket)
-            case Due(name="visit") if ticket.status == "visiting" and occasion.step == "50" and ticket.reply_address:
+            case Due(name="visit") if ticket.status == "visiting" and occasion.step == "50" and _by_mail(ticket):
                 return (Reply("replies/visit", rule="S1-9.3", why="三日内回访"),)
             case Heard():
                 return self._heard(ticket, occasion)
@@ -237,13 +237,17 @@ def _after_answer(ticket: Ticket) -> Iterator[Decision]:
         yield Move("closed", rule="S0-1.0", why="匿名来件免回访" if ticket.origin == "anonymous" else "已答复,直接办结")
         return
     yield Move("visiting", rule="S1-9.3", why="投诉、报修须回访")
-    by_mail = ticket.reply_address and ticket.origin == "owner"
-    if by_mail:
+    if _by_mail(ticket):
         return  # the result letter asks for the customer's word, and a visit letter follows at half time
     clock = ticket.deadline("visit")
     text = "请电话或上门回访,未预约上门的先致歉(S1-8.2),结果用 visit 登记"
     due = clock.due if clock and clock.open else None
     yield AddTask("visit", ticket.handler or "cs_specialist", text, due=due, key=f"visit:{ticket.round}", rule="S1-9.3")
+
+
+def _by_mail(ticket: Ticket) -> bool:
+    """Whether the owner can be asked by mail; who passed the matter on is not the one to say whether he is satisfied."""
+    return bool(ticket.reply_address) and ticket.origin == "owner"
 
 
 def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str) -> Iterator[Decision]:

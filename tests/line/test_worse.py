@@ -60,3 +60,15 @@ def test_before_the_approval_no_content_leaves_unseen(tmp_path: Path) -> None:
             office.office.casework.order(ticket.number, command, "cs_clerk", {"text": "房产证六月底能拿到"})
         office.work()
         assert not any("六月底" in m.get_body().get_content() for m in office.delivered(HE))  # type: ignore[union-attr]
+
+
+def test_what_the_owner_adds_completes_the_ticket(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        office.put(mail("卫生间地漏堵了,水下得慢,请来疏通。", sender="new@mail.example.com", headers=(vouched("new@mail.example.com"),)))
+        office.work()
+        [asked] = office.delivered("new@mail.example.com")
+        words = "我是6-2-102,电话13800000612,姓钱"
+        office.put(mail(words, sender="new@mail.example.com", answers=asked, headers=(vouched("new@mail.example.com"),)))
+        office.work()
+        [ticket] = office.tickets
+        assert (ticket.house, ticket.requester.phone, ticket.fields["missing"]) == ("6-2-102", "13800000612", [])

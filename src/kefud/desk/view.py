@@ -446,7 +446,8 @@ _FORMS = {
 
 def answer_deadline(ticket: Ticket) -> datetime | None:
     """By when the requester hears from us: the agreed time, else the deadline that promises most (S0-4.1.3)."""
-    running = [d for d in map(ticket.deadline, _ANSWERING) if d and d.round == ticket.round]
+    names = _ANSWERING[:-1] if ticket.kind == "suggestion" else _ANSWERING  # the next word of how it goes is no answer to it
+    running = [d for d in map(ticket.deadline, names) if d and d.round == ticket.round]
     found = next((d for d in running if d.agreed), next(iter(running), None))
     if found:
         return found.due
