@@ -26,6 +26,7 @@ from kefud.api import (
     Write,
     chinese,
     hookimpl,
+    without_personal,
 )  # fmt: skip
 
 from .recipients import Recipients, said_by_customer
@@ -92,7 +93,8 @@ class Notices:
         for notice in self.recipients.notices(on_site, at):
             yield replace(notice, content=f"最新情况:{words}\n此前反映:{notice.content}") if words else notice
         if words and self.recipients.leader(ticket) not in ("property_company", "cs_center", ""):
-            text = f"本件已成紧急事件,物业公司值班人员已赶赴现场,请立即联系并配合:{words}"
+            told = without_personal(words, ticket) if ticket.masked else words
+            text = f"本件已成紧急事件,已通知物业公司值班人员赶赴现场,请立即联系并配合:{told}"
             yield Write("department", "reports/alert", {"text": text}, key="worse", rule="S1-5.4.2", why="责任部门须知悉险情")
 
     def _corrected(self, ticket: Ticket, occasion: Corrected) -> Iterator[Decision]:
@@ -154,7 +156,8 @@ class Notices:
         plan = ticket.fields.get("emergency_plan") or ""
         if ticket.urgency == "emergency":
             yield Effect(("report_up:cs_supervisor",), rule="S1-5.4.2", why="紧急事件立即上报")
-            told = {"plan": plan, "words": str(ticket.fields.get("worse_words") or "")}
+            words = str(ticket.fields.get("worse_words") or "")
+            told = {"plan": plan, "words": without_personal(words, ticket) if ticket.masked else words}
             yield Notify(ALARMED, "reports/emergency", told, rule="S1-5.4.2", why="紧急事件不排队,任何时间立即通知")
             return
         marked = [name.removeprefix("report_up:") for name in ticket.effects if name.startswith("report_up:")]

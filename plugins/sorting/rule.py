@@ -259,7 +259,7 @@ class Sorting:
         if occasion.merged or message.call or ticket.origin != "owner" or occasion.author.role != "requester" or not ticket.is_open:
             return
         given = facts.contact_of(message, said, self.site, facts.Origin("owner"))
-        house = given.house if not ticket.house and given.exact else None
+        house = given.house if not ticket.house and given.exact and given.own else None
         phone = given.written_phone if not ticket.requester.phone else ""
         name = given.requester.name if not ticket.requester.name else ""
         if not (house or phone):

@@ -292,10 +292,11 @@ class Casework:
         keyed = {t.ticket for t in tokens.verified(self._token_keys(), ids, addresses) if not t.message_id or t.ticket in known}
         if back := self._by_return_path(tx, message):
             keyed.add(back["ticket"] or 0)
-        named = {*tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}")).values()}
-        named |= self._of_notices(tx, message)
-        titled = {*tickets.ids_of_numbers(tx, trust.numbers_in(message.subject)).values()}
-        candidates = list(dict.fromkeys([*keyed, *known, *sorted(named)]))
+        named = [*tickets.ids_of_numbers(tx, trust.numbers_in(f"{message.subject}\n{message.text[:2000]}")).values()]
+        noticed = self._of_notices(tx, message)
+        named += noticed
+        titled = {*noticed, *tickets.ids_of_numbers(tx, trust.numbers_in(message.subject)).values()}
+        candidates = list(dict.fromkeys([*keyed, *known, *named]))
         loaded = tickets.load(tx, candidates)
         for id in candidates:
             ticket = loaded.get(id)
@@ -316,16 +317,16 @@ class Casework:
                 return tickets.successor(tx, ticket), verdict
         return None
 
-    def _of_notices(self, tx: Connection, message: Message) -> set[int]:
+    def _of_notices(self, tx: Connection, message: Message) -> list[int]:
         """The tickets whose notices one of our parties names at the beginning of a mail of its own (S1-4.3.6)."""
         if not self.site.party_of(message.sender.email):
-            return set()
+            return []
         written = _NOTICE_AS_WRITTEN.finditer(f"{message.subject}\n{message.text[:500]}")
-        keys = {("notice", f"客联〔{m[1]}〕{int(m[2]):03d}号") for m in written}
-        return {document["ticket"] for document in letters.documents_numbered(tx, keys).values()}
+        keys = list(dict.fromkeys(("notice", f"客联〔{m[1]}〕{int(m[2]):03d}号") for m in written))
+        return [document["ticket"] for document in letters.documents_numbered(tx, keys).values()]
 
     def _roster(self, tx: Connection, ticket: Ticket, reading: Reading, *, called: bool = False) -> str:
-        """Who writes, as the ticket knows him; a department that calls it by its number in the subject means it, too."""
+        """Who writes, as the ticket knows him; a department that calls it by a number at the head of its mail means it, too."""
         email = reading.message.sender.email
         if not email:
             return ""

@@ -72,3 +72,19 @@ def test_what_the_owner_adds_completes_the_ticket(tmp_path: Path) -> None:
         office.work()
         [ticket] = office.tickets
         assert (ticket.house, ticket.requester.phone, ticket.fields["missing"]) == ("6-2-102", "13800000612", [])
+
+
+def test_a_department_may_name_our_notice_in_a_mail_of_its_own(tmp_path: Path) -> None:
+    """It joins the ticket, and acts no more than a mail that proves nothing (S02)."""
+    with station(tmp_path) as office:
+        office.put(mail(DRAIN, sender=HE, subject="地漏", headers=(vouched(HE),), received=office.now))
+        office.work()
+        [ticket] = office.tickets
+        notice = ticket.document("notice")
+        assert notice
+        written = notice.number.replace("〔", "[").replace("〕", "]")
+        office.put(mail("已处理:疏通完毕。", sender=WUYE, subject=f"关于{written}的回复", headers=(vouched(WUYE),), received=office.now))
+        office.work()
+        [ticket] = office.tickets
+        assert ticket.status == "assigned"
+        assert any("疏通完毕" in x["text"] for x in office.letters if x["template"] == "reports/alert" and x["recipient"] == ticket.handler)
