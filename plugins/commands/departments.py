@@ -61,6 +61,7 @@ _LONGER = re.compile(
     r"(工作日|小时|日|天|周|星期|礼拜)"
 )
 
+TALK = "与顾客沟通"
 MUST_SAY = ("已处理", "处理完毕", "处理完成", "已完成", "已办结", "已解决", "已整改", "整改完毕", "整改完成")
 """Words that say it is done, but not what was done."""
 
@@ -152,7 +153,10 @@ class Departments:
             return
         missing = lacking(ticket)
         if missing:
-            answer.refuse("handled", f"结果已登记,投诉件尚缺:{'、'.join(missing)}(S3-2.5.3)")
+            if missing == [TALK] and not self._may_contact(ticket, party):
+                answer.done("handled", f"已登记结果;{TALK}由我中心办理")  # they were told not to call whoever complained
+            else:
+                answer.refuse("handled", f"结果已登记,投诉件尚缺:{'、'.join(missing)}(S3-2.5.3)")
             text = f"{self.name(party)}报告已处理,尚缺:{'、'.join(missing)}。请补齐后用 handle 登记。"
             yield AddTask("complete", handler, text, key=f"complete:{ticket.round}", rule="S3-2.5.3")
             return
@@ -160,6 +164,10 @@ class Departments:
         yield Move("handled", party, rule="S1-9.1", why=f"{self.name(party)}报告已处理")
         text = f"{self.name(party)}报告已处理,请验收:{ticket.fields['result']}"
         yield AddTask("verify", handler, text, key=f"verify:{ticket.round}", rule="S1-2.2")
+
+    def _may_contact(self, ticket: Ticket, party: str) -> bool:
+        found = self.site.party(party)
+        return found is not None and contact_shown(ticket, found.kind, found.show_contact)
 
     def _drawn(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         """Design has judged: a drawing goes on to engineering, a refusal is explained to the owner (S1-5.6.3)."""
@@ -336,7 +344,7 @@ def lacking(ticket: Ticket) -> list[str]:
     """What a complaint still lacks before it may be called handled (S3-2.5.3)."""
     wanted = {"inquiry": "初步调查", "cause": "原因", "solution": "措施"} if ticket.kind == "complaint" else {}
     if wanted and ticket.origin != "anonymous":
-        wanted["customer_talk"] = "与顾客沟通"
+        wanted["customer_talk"] = TALK
     missing = [name for key, name in wanted.items() if not ticket.fields.get(key)]
     if ticket.dispute and not ticket.fields.get("written_opinion"):
         missing.append("书面处理意见")

@@ -191,6 +191,14 @@ def test_a_mail_without_words_of_its_own_is_seen(site: Site, quoted: str, files:
     assert outcome.ticket.status == ("acknowledged" if read else "assigned")
 
 
+def test_who_may_not_call_the_customer_is_not_asked_to_have_talked_to_him(site: Site) -> None:
+    report = "已处理:垃圾已清运干净。调查:情况属实。原因:车辆故障。措施:已加派车辆。"
+    told = {"kind": "complaint", "category": "environment", "origin": "owner"}
+    hidden = wrote(site, repair(**told), report)
+    assert not transcript(hidden)["refused"] and "complete" in tasks(hidden)
+    assert transcript(wrote(site, repair(**told), "已处理:垃圾已清运干净。"))["refused"], "the rest is theirs to tell"
+
+
 def test_a_reason_may_stand_before_the_request(site: Site) -> None:
     outcome = wrote(site, repair(), "材料没到货,申请延期到下周五")
     assert outcome.ticket.fields["extension_reason"] == "材料没到货"

@@ -236,7 +236,7 @@ def test_greetings_and_signatures_are_not_speech() -> None:
     ],
 )  # fmt: skip
 def test_long_mails_are_read_in_linear_time(piece: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for read in (commands, labelled, only_thanks, consent, withdrawal, is_open):
         read(piece * 100_000)
-    assert time.perf_counter() - begun < 3
+    assert time.process_time() - begun < 3
