@@ -67,7 +67,7 @@ def test_praise_with_a_but_closes_nothing(office: Station) -> None:
 @pytest.mark.parametrize("text", ["漏点一直没有找到,故障未排除。", "已完成现场勘查,待配件到货后维修。", "业主确认,周六上午上门维修。"])
 def test_unfinished_work_is_not_verified(office: Station, text: str) -> None:
     ticket = says(office, FIRM, text, answers=-1)
-    assert ticket.status in ("assigned", "in_progress") and "verify" not in waiting(ticket)
+    assert ticket.status in ("acknowledged", "in_progress") and "verify" not in waiting(ticket)
 
 
 @pytest.mark.parametrize(("text", "state"), [("我同意延期。", "agreed"), ("好的,知道了,但是我不同意再拖。", "refused")])
