@@ -70,13 +70,14 @@ class Said:
 
     @property
     def given_reason(self) -> str:
-        """What follows 因, 原因 or 理由 after the command or before it, else what follows the first comma."""
+        """What follows 因, 原因 or 理由 after the command or before it, else the next clause, else what stood before."""
         if _REASON.search(fold(self.text)):
             return self.reason
         found = _REASON.search(fold(self.before))
         if found:
             return self.before[found.end() :].strip(MARKS)
-        return self.text.replace("，", ",").partition(",")[2].strip(MARKS) or self.before.strip(MARKS)
+        _, *following = re.split(r"[,，。;；?？!！]", self.text, maxsplit=1)
+        return "".join(following).strip(MARKS) or self.before.strip(MARKS)
 
     @property
     def account(self) -> str:

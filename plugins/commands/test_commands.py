@@ -199,9 +199,15 @@ def test_who_may_not_call_the_customer_is_not_asked_to_have_talked_to_him(site: 
     assert transcript(wrote(site, repair(**told), "已处理:垃圾已清运干净。"))["refused"], "the rest is theirs to tell"
 
 
-def test_a_reason_may_stand_before_the_request(site: Site) -> None:
-    outcome = wrote(site, repair(), "材料没到货,申请延期到下周五")
-    assert outcome.ticket.fields["extension_reason"] == "材料没到货"
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("材料没到货,申请延期到下周五", "材料没到货"), ("能否把完成时间顺延到5月14日?连日下雨没法打胶。", "连日下雨没法打胶"),
+        ("申请延期到5月14日。因连日下雨", "连日下雨"),
+    ],
+)  # fmt: skip
+def test_a_reason_may_stand_before_the_request_or_behind_it(site: Site, text: str, reason: str) -> None:
+    assert wrote(site, repair(), text).ticket.fields["extension_reason"] == reason
 
 
 @pytest.mark.parametrize("text", ["维修费用:500元,须业主承担", "已处理。费用:500元"])
