@@ -184,7 +184,7 @@ def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
         yield _task(ticket, "answer", f"请示已获同意,请按批准文本答复顾客:{text}", "approval-answer")
         return
     waits = bool(objection(text, approved=True))
-    yield SetFields({"held_answer" if waits else "answer": text}, rule="S0-1.0", why=why)
+    yield SetFields({"held_answer": text} if waits else {"answer": text, "held_answer": ""}, rule="S0-1.0", why=why)
     yield Reply("replies/answer", {"answer": text, "approved": True}, meets="reply", rule="S0-4.2.3", why=why)
     if waits:
         return

@@ -12,7 +12,6 @@ ANSWERS = ("replies/answer", "replies/result", "replies/written-reply")
 _LINE = ("reopened", "triaged", "assigned", "acknowledged", "in_progress", "handled", "verified", "answered")
 
 
-
 def held_answers(ticket: Ticket) -> list[LetterRef]:
     """Answers to the customer that wait for a person's word."""
     return [x for x in ticket.letters if x.status == "held" and x.recipient == "requester" and x.template in ANSWERS]
@@ -29,12 +28,13 @@ def gone_out(ticket: Ticket, occasion: Delivered) -> Iterator[Decision]:
             yield Move("declined", by, rule="S3-2.2.3", why="不予受理的答复已签发")
     elif occasion.template in ANSWERS and text:
         why = "暂缓的答复已放行发出"
-        yield SetFields({"answer": text, "held_answer": ""}, rule="S0-1.0", why=why)
         said = ticket.changed(fields={**ticket.fields, "answer": text, "result": ticket.fields.get("result") or text})
         through = between(ticket.status, "handled") if all_contributed(ticket) else ()
         if is_answer(ticket) and not hindered(said, (*through, "answered"), by):
+            yield SetFields({"answer": text, "held_answer": ""}, rule="S0-1.0", why=why)
             yield from answered(said, by, why)
-        else:
+        else:  # answered in another way meanwhile, or taken up again
+            yield SetFields({"held_answer": ""}, rule="S0-1.0", why=why)
             yield Remark(f"{why};工单当前为“{chinese(ticket.status)}”,请核对", rule="S1-4.3.3")
 
 

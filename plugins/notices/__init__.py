@@ -89,12 +89,11 @@ class Notices:
         """A further message made it an emergency: those on site are told as if it had come so (S1-5.4.2)."""
         yield from self._alarm(ticket, at)
         on_site = ticket.changed(department="property_company", joint=())
-        words = str(ticket.fields.get("worse_words") or "")
+        words = _new_words(ticket)
         for notice in self.recipients.notices(on_site, at):
             yield replace(notice, content=f"最新情况:{words}\n此前反映:{notice.content}") if words else notice
         if words and self.recipients.leader(ticket) not in ("property_company", "cs_center", ""):
-            told = without_personal(words, ticket) if ticket.masked else words
-            text = f"本件已成紧急事件,已通知物业公司值班人员赶赴现场,请立即联系并配合:{told}"
+            text = f"本件已成紧急事件,已通知物业公司值班人员赶赴现场,请立即联系并配合:{words}"
             yield Write("department", "reports/alert", {"text": text}, key="worse", rule="S1-5.4.2", why="责任部门须知悉险情")
 
     def _corrected(self, ticket: Ticket, occasion: Corrected) -> Iterator[Decision]:
@@ -156,13 +155,12 @@ class Notices:
         plan = ticket.fields.get("emergency_plan") or ""
         if ticket.urgency == "emergency":
             yield Effect(("report_up:cs_supervisor",), rule="S1-5.4.2", why="紧急事件立即上报")
-            words = str(ticket.fields.get("worse_words") or "")
-            told = {"plan": plan, "words": without_personal(words, ticket) if ticket.masked else words}
+            told = {"plan": plan, "words": _new_words(ticket)}
             yield Notify(ALARMED, "reports/emergency", told, rule="S1-5.4.2", why="紧急事件不排队,任何时间立即通知")
             return
         marked = [name.removeprefix("report_up:") for name in ticket.effects if name.startswith("report_up:")]
         reasons = _why_important(ticket)
-        if words := ticket.fields.get("worse_words"):
+        if words := _new_words(ticket):
             reasons = [*reasons, f"顾客后续来信:{words}"]
         told = tuple(dict.fromkeys((*(superiors(ticket) if ticket.important else ()), *_not_accused(ticket, marked))))
         if told:
@@ -190,6 +188,12 @@ class Notices:
                 data = {"valid_from": start}
                 key = f"circulation:{role}"
                 yield Write(role, "reports/circulation", data, key=key, rule="S1-5.5.3", why="传阅,统一口径")
+
+
+def _new_words(ticket: Ticket) -> str:
+    """What the further message said that made it worse; nothing of the writer where he is not to be known (RULES §9)."""
+    words = str(ticket.fields.get("worse_words") or "")
+    return without_personal(words, ticket) if ticket.masked or ticket.category == "attitude" else words
 
 
 def _noticed(ticket: Ticket, new: str = "") -> set[str]:

@@ -211,10 +211,9 @@ def _facts(sentence: str, ticket: Ticket, mask: bool) -> str:
 def _unsigned(clause: str, name: str) -> str:
     """The clause without name and telephone, "" where it tells nothing else: 钱女样 13800000612 楼道灯坏了 → 楼道灯坏了."""
     told = [m.span() for m in _NUMBER.finditer(clause) if find_phones(m[0])]
-    if name and name in clause:
-        told.append((clause.index(name), clause.index(name) + len(name)))
+    told += [m.span() for m in re.finditer(re.escape(name), clause)] if name else []
     if not told:
-        return clause
+        return "" if find_phones(clause) else clause  # one that is written in another way
     pieces, last = [], 0
     for start, end in sorted(told):
         pieces.append(clause[last:start])
@@ -223,7 +222,8 @@ def _unsigned(clause: str, name: str) -> str:
         pieces[0] = ""
     pieces = [piece.strip("(（)）" + _MARKS) for piece in pieces]
     rest = "".join((*pieces, clause[last:].lstrip(")）" + _MARKS)))
-    return rest if len(_OF_SOMEBODY.sub("", fold(rest))) >= LEAST else ""
+    tells = len(_OF_SOMEBODY.sub("", fold(rest))) >= LEAST
+    return rest if tells and not find_phones(rest) else ""
 
 
 def _open_due(ticket: Ticket, *names: str) -> datetime | None:

@@ -219,7 +219,8 @@ def _tell_result(ticket: Ticket) -> Iterator[Decision]:
         yield AddTask("answer", ticket.handler or "cs_specialist", text, key=f"answer:{ticket.round}", rule="S3-2.4")
         return
     waits = bool(objection(answer))
-    yield SetFields({"held_answer" if waits else "answer": answer}, rule="S3-2.4", why="答复处理结果")
+    said = {"held_answer": answer} if waits else {"answer": answer, "held_answer": ""}
+    yield SetFields(said, rule="S3-2.4", why="答复处理结果")
     if ticket.origin in ("property_company", "sales"):
         relay = ticket.origin == "property_company"
         rule = "S1-5.7.4" if relay else "S1-5.5.2"

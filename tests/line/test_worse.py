@@ -49,6 +49,16 @@ def test_a_threat_on_the_second_day_reaches_the_superior(tmp_path: Path) -> None
         assert "找记者曝光" in report["text"]
 
 
+def test_who_is_not_to_be_known_is_not_named_by_the_new_words(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        words = f"我是何样板,电话13800000201,{FLOOD}请不要告诉物业是我说的"
+        before = next_day(office, words)
+        [ticket] = office.tickets
+        told = [x for x in office.letters[before:] if x["recipient"] == "property_company"]
+        assert ticket.masked and ticket.urgency == "emergency" and told
+        assert not any("何样板" in x["text"] or "13800000201" in x["text"] for x in told)
+
+
 def test_before_the_approval_no_content_leaves_unseen(tmp_path: Path) -> None:
     question = "我是5号楼1单元201的业主何样板,电话13800000201。请问房产证什么时候能办下来?"
     with station(tmp_path) as office:
