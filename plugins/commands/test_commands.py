@@ -540,6 +540,13 @@ def test_held_letters_are_released_one_by_one_or_all(site: Site, letter: str, go
     assert ordered(site, repair(letters=held), "release", by="cs_clerk").refused
 
 
+def test_a_held_answer_that_comes_late_overwrites_none(site: Site) -> None:
+    letter = Delivered(NOW, "<1@example.cn>", "replies/answer", "requester", meets="reply")
+    fields = {"answer": "已电话答复", "held_answer": "原拟答复"}
+    late = deliberate(repair(kind="consultation", status="closed", fields=fields), letter, [Commands(site)]).ticket
+    assert (late.status, late.fields["answer"], late.fields["held_answer"]) == ("closed", "已电话答复", "")
+
+
 def test_a_decline_needs_reason_alternative_and_signature(site: Site) -> None:
     ticket = repair(kind="consultation", status="triaged", documents=())
     assert ordered(site, ticket, "decline", reason="不在范围").refused
