@@ -34,7 +34,7 @@ from kefud.journal import Journal, Pen
 from kefud.large import INCOMING, LARGE, Large, Spilled
 from kefud.loader import HOOKS, Found, PluginFailed, collect, hooks_of, load
 from kefud.mime import authenticated, is_sign_up
-from kefud.workers import Asker, asks, doing, trim_heap
+from kefud.workers import Asker, asks, doing, forget_pages, trim_heap
 
 LONGEST_ANSWER = 500
 """Characters of an answer that are kept."""
@@ -425,6 +425,7 @@ class TransportHost:
         self.papers = papers
         self.journal = journal
         self._monotonic = monotonic
+        self._settled = False
 
     @asks
     def send(self, asker: Asker, batch: Sequence[Dispatch]) -> int:
@@ -522,6 +523,9 @@ class TransportHost:
             pdf = self.press.print(form, data)
             papers.append((document, self._keep(name, pdf)))
             files.append((f"{Path(name).name}.pdf", "application/pdf", pdf))
+        if x.prints and not self._settled:
+            self._settled = True
+            forget_pages("typst")
         return tuple(papers), files
 
     def _parcel(self, x: Dispatch, files: Sequence[tuple[str, str, bytes]]) -> Parcel:

@@ -25,6 +25,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from kefud.errors import KefudError, NotStarted
@@ -380,6 +381,23 @@ def trim_heap() -> None:
     """Give back what is free between what is in use (malloc_trim(3)): after a burst, some milliseconds."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def forget_pages(library: str) -> None:
+    """Give back the pages of a shared library that are as they are on disk (madvise(2)): those still needed come back one by one.
+
+    Loading a library reads all of it once, to put its addresses right. ``library`` is a part of its file's name. Linux only.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        libc, where = ctypes.CDLL(None), ""
+        for line in Path("/proc/self/smaps").read_text("ascii", "replace").splitlines():
+            name, *values = line.split()
+            if not name.endswith(":"):
+                named = len(values) > 4 and library in values[4]
+                where = name if named and "w" not in values[0] else ""
+            elif where and name == "Anonymous:" and values[0] == "0":
+                start, end = (int(edge, 16) for edge in where.split("-"))
+                libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 4)
 
 
 _doing: mmap.mmap | None = None
