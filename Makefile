@@ -40,10 +40,10 @@ demo: ## the whole system on this machine alone: mail, calls and letters in, wor
 	@$(MAKE) --no-print-directory venv
 	@$(PY) -m kefud demo $(if $(KEEP),--keep "$(KEEP)")
 
-test: ## the tests, two files at a time (ARGS="tests/desk -k calendar" for some of them, one by one)
+test: ## the tests, three files at a time (ARGS="tests/desk -k calendar" for some of them, one by one)
 	@scripts/bootstrap.sh packages test $(FIRST)
 	@$(MAKE) --no-print-directory venv
-	@$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
+	@$(PY) -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
 
 # ── For those who change kefud ──────────────────────────────────────────────────────────────────────────────────────
 

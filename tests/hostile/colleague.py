@@ -27,6 +27,8 @@ DONE = "已处理"
 MOVED = f'processed_folder = "{DONE}"'
 DRAWERS = ("投诉", "待办", DONE)
 Result = TypeVar("Result")
+PATIENCE = 15.0
+"""Seconds for an answer of the server; Dovecot itself waits ten minutes for a lock that a living session left behind."""
 
 
 def imap_channel(home: Path, mailbox: Mailbox, folder: str, more: str = "") -> str:
@@ -195,8 +197,11 @@ class Colleague:
 
     def _surely(self, what: Callable[[IMAPClient], Result]) -> Result:
         for _ in range(5):
-            with suppress(IMAPClientError), self.mailbox.client() as client:
-                return what(client)
+            try:
+                with suppress(IMAPClientError), self.mailbox.client(PATIENCE) as client:
+                    return what(client)
+            except TimeoutError:
+                self.mailbox.server.end_sessions()
         raise AssertionError("the server does not let anybody work")
 
     def _listed(self, client: IMAPClient, folders: Sequence[str]) -> set[str]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -233,7 +234,8 @@ def kill_one_after_the_other(home: Path, rounds: int) -> None:
         try:
             for n in range(rounds):
                 senders.append(f"owner{n}@mail.example.com")
-                office.put(mail(f"{house(n)},{LEAK}第{n}件", sender=senders[-1], name=f"业主{n}"))
+                text = f"{house(n)},{LEAK}第{n}件"
+                office.put(mail(text, sender=senders[-1], name=f"业主{n}", received=datetime.now(UTC)))  # no progress is due
                 time.sleep(0.15 + n % 7 / 10)
                 family = sorted(daemon.children(recursive=True), key=lambda p: p.pid)
                 if family:

@@ -59,6 +59,8 @@ def test_without_the_name_it_is_a_ticket_of_its_own(tmp_path: Path) -> None:
         assert office.ticket(NUMBER).status == "visiting" and not office.ticket(NUMBER).arrivals
         [other] = [t for t in office.tickets if t.number != NUMBER]
         assert f"claims:{NUMBER}" in other.effects
+        [told] = [x for x in office.letters if x["ticket"] == other.id and x["key"] == "claims"]
+        assert told["recipient"] == other.handler and NUMBER in told["text"] and "请联系原登记的顾客核实" in told["text"]
 
 
 def test_where_no_stranger_can_write_it_takes_the_case_up_again(tmp_path: Path) -> None:

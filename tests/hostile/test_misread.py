@@ -120,10 +120,10 @@ def test_half_a_word_releases_nothing(office: Station, text: str) -> None:
 
 
 def test_a_yes_is_for_the_letter_it_answers(office: Station) -> None:
-    orders(office, "reply", text="师傅说这个漏点管不了,我们另行安排。")
+    orders(office, "reply", text="请直接联系师傅13911112222,我们另行安排。")
     orders(office, "reply", text=FORBIDDEN)
     says(office, BOSS, "同意", answers=-2)
-    assert "管不了" in to_owner(office) and "不归我们管" not in to_owner(office)
+    assert "13911112222" in to_owner(office) and "不归我们管" not in to_owner(office)
     [other] = [m for m in office.delivered(BOSS) if "回执" in m["Subject"]]
     assert "《进展告知》已放行" in body(other)
     says(office, BOSS, "同意", answers=-1)  # answers the receipt, and no letter that is held

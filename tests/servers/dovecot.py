@@ -105,9 +105,9 @@ class Mailbox:
         found = [path.name for part in ("new", "cur") if (place / part).is_dir() for path in (place / part).iterdir()]
         return sorted(found)
 
-    def client(self) -> IMAPClient:
-        """Another client of the mailbox, logged in; use it as a context manager."""
-        client = IMAPClient("127.0.0.1", self.port, ssl=False)
+    def client(self, patience: float | None = None) -> IMAPClient:
+        """Another client of the mailbox, logged in; use it as a context manager. ``patience`` in seconds for each answer."""
+        client = IMAPClient("127.0.0.1", self.port, ssl=False, timeout=patience)
         client.login(self.user, PASSWORD)
         return client
 
@@ -145,6 +145,15 @@ class Dovecot:
                 child.kill()
         if process.stderr:
             process.stderr.close()
+
+    def end_sessions(self) -> None:
+        """Who is connected is not any more. A session whose folder was renamed while it held its lock leaves it locked for its life."""
+        if self._process is None:
+            return
+        for child in psutil.Process(self._process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.name() == "imap":
+                    child.kill()
 
     def mailbox(self) -> Mailbox:
         """A fresh, empty mailbox."""
