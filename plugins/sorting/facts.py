@@ -49,13 +49,27 @@ _ALONE = re.compile(
     rf"^[ ]*(?:[-—]{{0,2}}|业主|住户|此致|敬礼|敬上|[:])[ :,]*{_NAME}"
     r"(?:先生|女士|敬上|上|呈|谨启|启|谨上|签名)?[ 。]*$"
 )
+_CALLED = re.compile(r"[ ,:的]{0,3}([老小阿][\u4e00-\u9fff])[ 。]*(?:\n|$)")
+"""A signature beside a house that gives no more than how its owner is called."""
+_LANDLORD = r"(?:房东|产权人|landlord|owner)(?:是|叫|为|的?名字(?:是|叫)?|is|named|[:, (])*"
+"""Before the name of an owner of whom a tenant writes."""
 _POLITE = re.compile(r"^([\u4e00-\u9fff])(先生|女士|小姐|阿姨|大爷|老师|师傅|太太)$")
 _NOTICE_NO = re.compile(
     r"([\u4e00-\u9fff]{1,10})[ ]?[〔\[【((﹝(]\s?((?:19|20)[0-9]{2})\s?(?:年)?[〕\]】))﹞)]\s?(?:第|字第)?\s?([0-9]{1,5})\s?号"
 )
+_YEAR_FIRST_NO = re.compile(
+    r"(?<![\u4e00-\u9fff])[〔\[【(（﹝]\s?((?:19|20)[0-9]{2})\s?[〕\]】)）﹞]\s?([\u4e00-\u9fff]{1,8}字)\s?(第?)\s?([0-9]{1,6})\s?号"
+)
+_DISPATCH_NO = re.compile(
+    r"(?:工单|交办单?|派单|受理单?|转办单?|案件|热线)(?:编号|单号|号码?)[:： ]{0,3}(?!KF)([A-Za-z]{0,6}[0-9][0-9A-Za-z-]{5,23})"
+)
+_WANTED_BY = re.compile(
+    r"^[^。;\n]{0,4}前[^。;\n]{0,24}(?:反馈|回复|函复|答复|回函|报送|上报|报我|办结|办理完毕|处理完毕|整改到位)"
+)
+"""What follows the day until which an authority wants an answer."""
 _BRACKETED_YEAR = re.compile(r"[〔\[【((﹝(]\s?(?:19|20)[0-9]{2}")
 _LEADING = re.compile(
-    r"^.*(?:根据|依据|按照|贵司|我司|贵中心|贵公司|关于|编号|文号|单号|联系单|见|附件?|收到|函|的|号|件|及|和|与)(?=[\u4e00-\u9fff])"
+    r"^.*(?:根据|依据|现将|[以按]|按照|贵司|我司|贵中心|贵公司|关于|编号|文号|单号|联系单|见|附件?|收到|函|的|号|件|及|和|与)(?=[\u4e00-\u9fff])"
 )
 _HEADING = "\n:：(（"
 """What a number stands behind that begins with its own first character: 和街函〔2025〕12号 is no "and"."""
@@ -73,7 +87,8 @@ _FROM_NOW_ON = re.compile(
     r"(?:换|改)(?:了|成|为)?(?:新|个)?(?:号|手机|电话|联系)|(?:手机|电话|号码?|联系方式)(?:已经?|都)?(?:换|改|变)|新(?:的)?(?:号|手机|电话|联系)"
     r"|(?:以后|今后|之后|现在)(?:都|就|有事)?(?:请|麻烦)?(?:打|拨|联系|用)"
 )
-_NOTED = re.compile(r"(?:之?前|以前|以内|之?内|左右|再|给(?:客户|业主|对方|他|她)|予以|统一|电话){0,3}(?:回复|答复|回电|回话|复电)")
+_NOTED = re.compile(r"(?:之?前|以前|以内|之?内|左右|再|给(?:客户|业主|对方|他|她)|予以|统一|电话){0,3}(?:回复|答复|回电|回话|复电"
+    r"|(?:给|等)?(?:他|她|个)?(?:一个)?(?:回音|回信|回话|答复|准话|准信|音信|消息|信)(?:儿|息)?(?=[,。;!?\s]|$))")
 """What follows the time in our own note of a call: 下周二回复即可."""
 _NOT_AGREED = re.compile("|".join(_PROMISES["not_agreed"]))
 _PROMISER = re.compile(
@@ -177,9 +192,11 @@ def _name(message: Message, text: str, record: House | None, origin: Origin) -> 
     call = message.call
     if call and call.customer:
         return call.customer
-    if record and record.owner and record.owner in text:
+    if record and record.owner and record.owner in text and not re.search(_LANDLORD + re.escape(record.owner), fold(text)):
         return record.owner
-    if found := written_name(text):
+    first, _, rest = text.partition("\n")
+    heading = len(first) + 1 if rest.strip() and first.strip() and first.strip() in message.subject else 0
+    if found := written_name(text, heading):
         return found
     if origin.party:
         return message.sender.name
@@ -188,8 +205,11 @@ def _name(message: Message, text: str, record: House | None, origin: Origin) -> 
     return record.owner if record and not message.paper else ""
 
 
-def written_name(text: str) -> str:
-    """The name a writer gives: introduced (我是…), before a telephone number, or alone on one of the last lines."""
+def written_name(text: str, heading: int = 0) -> str:
+    """The name a writer gives: introduced (我是…), before a telephone number, or alone on one of the last lines.
+
+    The first ``heading`` characters are what the message is headed with, and no signature.
+    """
     folded = fold(text)
     for pattern in (_INTRODUCED, _BEFORE_PHONE):
         for match in pattern.finditer(folded):
@@ -197,7 +217,7 @@ def written_name(text: str) -> str:
                 return text[match.start(1) : match.end(1)]
     for start, line in _last_lines(text, folded, 4):
         alone = _ALONE.match(line)
-        if alone and is_name(alone[1]):
+        if alone and start >= heading and is_name(alone[1]):
             return text[start + alone.start(1) : start + alone.end(1)]
     return _name_after_house(text, folded)
 
@@ -208,6 +228,9 @@ def _name_after_house(text: str, folded: str) -> str:
         if next_words and is_name(next_words[1]) and len(next_words[1]) <= 3:
             start = mention.span[1] + next_words.start(1)
             return text[start : start + len(next_words[1])]
+        called = _CALLED.match(folded, mention.span[1])
+        if called and called[1][1] in SURNAMES:
+            return text[called.start(1) : called.end(1)]
     return ""
 
 
@@ -228,8 +251,11 @@ def is_name(text: str) -> bool:
 
 
 def notice_numbers(text: str) -> tuple[str, ...]:
-    """Document numbers such as 物联〔2025〕018号 in the form 〔〕, each once; brackets of all sorts are read (S1-5.7.3)."""
-    found = []
+    """Document numbers such as 物联〔2025〕018号 in the form 〔〕, each once; brackets of all sorts are read (S1-5.7.3).
+
+    〔2025〕某办字第12号 is a number, too.
+    """
+    found = [f"〔{m[1]}〕{m[2]}{m[3]}{m[4]}号" for m in _YEAR_FIRST_NO.finditer(text)]
     for match in _NOTICE_NO.finditer(text) if _BRACKETED_YEAR.search(text) else ():
         own = match.start() == 0 or text[match.start() - 1] in _HEADING
         prefix = match[1] if own and match[1][0] in "及和与" else _LEADING.sub("", match[1])
@@ -308,6 +334,20 @@ def agreed_times(
                 reply = reply or instant
             break
     return reply, promise
+
+
+def dispatch_numbers(text: str) -> tuple[str, ...]:
+    """The numbers under which an authority hands a call on: 工单编号:RX20250423-00871."""
+    return tuple(dict.fromkeys(m[1] for m in _DISPATCH_NO.finditer(text)))
+
+
+def wanted_by(text: str, at: datetime, site: Site, *, within: timedelta) -> datetime | None:
+    """Until when an authority wants an answer: 请于4月28日17:00前书面反馈 (S1-4.3.6)."""
+    for sentence in re.findall(r"[^。!?！？；;\n]+", text):
+        for instant, (_, end) in find_when(sentence, at, site.calendar):
+            if at < instant <= at + within and _WANTED_BY.search(fold(sentence)[end:]):
+                return instant
+    return None
 
 
 def new_number(text: str) -> str:

@@ -131,7 +131,7 @@ class Lexicon:
             lengths = look(pair)
             if lengths is not None and not (pair[0].isdigit() and at and text[at - 1].isdigit()):
                 for length in lengths:
-                    entry = entry_of(text[at : at + length])
+                    entry = entry_of(text[at : at + length]) if at + length <= len(text) else None
                     if entry is not None:
                         entry.find(found, text, at, at + length, sentence_ends)
         for character in self._singles.intersection(text):

@@ -44,12 +44,16 @@ DENIALS = ("anonymous", "confidential", "chase", "late")
 """Marks whose words are denials themselves."""
 BLAME, SPOKEN = 3.0, 4.0
 """What is blame, not praise, whatever was mended; and a word that says outright that this is a complaint."""
+BROKEN = 2.0
+"""From when on it is told that things are not as they should be."""
 THREATS = ("press", "authority", "court")
 
 _HOUSEHOLDS = re.compile(
     r"(?<![0-9.])([0-9]{1,3}|[一二三四五六七八九十百两]{1,4})(?:余|多|来)?(?:户|家业主|[位名个]业主|户人家|位邻居|家住户)"
 )
-_GREETING = re.compile(r"^[^\n。,]{0,16}(?::|您好|你们?好)", re.M)
+_GREETING = re.compile(r"^[^\n。,]{0,16}(?::|您好|你们?好|(?:朋友|伙伴|同志|大家)们?好|好[呀啊哇~])", re.M)
+_POLITE = re.compile(r"请(?:问|教)")
+"""请 that asks a question, and nothing to be done: 请问会所几点开放."""
 _THANKS = re.compile(r"谢|感激|感恩|表扬|点赞|夸|称赞|好样|锦旗|辛苦|满意")
 _TOGETHER = re.compile(r"我们|代表|联名|共同|一致|一起|集体|业主签|签名")
 
@@ -184,9 +188,31 @@ class _Weighing:
         sentence, found = self.reading.sentence(hit.start), self._sentences
         return sentence in found["past"] and sentence not in found["again"] and sentence not in found["now"]
 
+    def _is_over_below(self, hit: Hit) -> bool:
+        """Whether the text tells of what its subject line only names, and tells that it is over or some days ago."""
+        if hit.start >= self.subject_end:
+            return False
+        told = [h for h in self.reading.of(hit.word.group) if h.start >= self.subject_end]
+        return bool(told) and all(self._is_over(h) or self._is_past(h) for h in told)
+
+    def _is_before(self, hit: Hit) -> bool:
+        """Past, and the time of it is told before or in the same clause: 井盖没了,昨晚有人差点掉进去 tells of a cover that is missing."""
+        if not self._is_past(hit):
+            return False
+        sentence, clause = self.reading.sentence(hit.start), self.reading.clause(hit.start)
+        times = [p.start for p in self.reading.of("context.past") if self.reading.sentence(p.start) == sentence]
+        return any(self.reading.clause(at) <= clause for at in times)
+
     def _is_feared(self, hit: Hit) -> bool:
         ends = self._potential.get(self.reading.clause(hit.start), ())
         return any(0 <= hit.start - end <= 8 for end in ends) or any(hit.start < end <= hit.end for end in ends)
+
+    def _is_guessed(self, hit: Hit) -> bool:
+        """What somebody else's pipe may do is no danger yet: 怀疑是他家水管漏."""
+        return any(
+            0 <= hit.start - m.end <= THOUGHT and self.reading.clause(m.start) == self.reading.clause(hit.start)
+            for m in self.reading.of("thought.mistaken")
+        )
 
     def _is_guarded(self, hit: Hit) -> bool:
         return self.reading.sentence(hit.start) in self._sentences["prevention"]
@@ -242,7 +268,7 @@ class _Weighing:
         scores = {
             "complaint": self._sum(stands["complaint"], faded),
             "repair": self._sum(stands["repair"], real) + min(found.broken, 4.0),
-            "suggestion": self._sum(stands["suggestion"]),
+            "suggestion": self._sum(h for h in stands["suggestion"] if not _POLITE.match(self.reading.text, h.start)),
             "praise": self._sum(stands["praise"]),
             "consultation": self._sum(self.reading.of("kind.consultation")),
         }
@@ -260,7 +286,8 @@ class _Weighing:
         for category in CATEGORY_ORDER:
             hits = self._stands(self.reading.of(f"category.{category}"))
             if hits:
-                scores[category] = self._sum(hits, lambda h: 0.3 if self._is_over(h) else 1.0)
+                over = 0.3 if category in IN_DANGER else 1.0  # what is asked about a mended pipe's water fee is the fee
+                scores[category] = self._sum(hits, lambda h, over=over: over if self._is_over(h) else 1.0)
         self._add_places(scores, found)
         for plan in plans:
             extra = {"lift_entrapment": "facility", "water_leak": "", "power": "safety"}.get(plan, "safety")
@@ -270,6 +297,8 @@ class _Weighing:
             scores["personalisation"] *= 0.3  # what all use is to be changed
         if scores.get("personalisation", 0.0) >= 7 and not found.broken and "house_quality" in scores:
             scores["house_quality"] *= 0.5  # what is to be changed, not what is wrong
+        if "personalisation" in scores and found.broken >= BROKEN and "house_quality" in scores:
+            scores["personalisation"] *= 0.3  # what is wrong, whoever noticed it
         if plans:
             scores = {category: score for category, score in scores.items() if category in IN_DANGER} or {"facility": 3.0}
             if len(scores) > 1:
@@ -362,6 +391,9 @@ class _Weighing:
             return "complaint"
         asked = s["consultation"]
         blame = s["complaint"] + (3.0 if found.insults else 0.0)
+        demanded = s["repair"] - min(found.broken, 4.0)
+        if found.broken >= BROKEN and demanded >= SPOKEN and s["repair"] >= max(2 * blame, asked) and self._grumbles(found):
+            return "repair"
         if found.bad and blame >= 1.5 and asked < 5 and s["suggestion"] < 3 and found.category in WRONGS:
             return "complaint"
         if blame >= 4 and blame >= asked * 0.5 and blame >= s["suggestion"] * 0.75:
@@ -378,6 +410,11 @@ class _Weighing:
         if best == "praise" and s["praise"] < 2:
             best = "consultation"
         return best if s[best] >= 1.5 else "consultation"
+
+    def _grumbles(self, found: Meaning) -> bool:
+        """Whether nothing but how long or how often it is amiss is told beside it: 老是认不出我的车,请检修 demands no redress."""
+        spoken = self._sum(self._stands(self.reading.of("kind.complaint")))
+        return spoken < SPOKEN / 2 and not (found.insults or found.marks & {"violence", "compensation", "refusal", *THREATS})
 
     def _blamed_apart(self) -> float:
         """What is blamed in sentences without a word of praise: 谢谢你们修好门禁。楼上半夜还在切瓷砖."""
@@ -419,6 +456,8 @@ class _Weighing:
             plan = hit.word.group.partition(".")[2]
             if plan == "none" or self._is_supposed(hit) or self._is_over(hit) or self._is_guarded(hit):
                 continue
+            if self._is_over_below(hit):
+                continue
             if plan in ("gas", "fire", "lift_entrapment") and self._is_disproved(hit):
                 continue
             if self._is_feared(hit) or (unhurt and plan == "injury"):
@@ -447,7 +486,8 @@ class _Weighing:
         if found.kind in ASSERTED:
             danger += 3.0 if found.marks & {"violence", "structure"} else 0.0
             hits = [h for h in self._stands(self.reading.of("urgent.danger")) if not self._is_supposed(h)]
-            danger += self._sum(h for h in hits if not self._is_over(h) and not self._is_past(h))
+            over = (self._is_over, self._is_before, self._is_over_below, self._is_guessed)
+            danger += self._sum(h for h in hits if not any(test(h) for test in over))
             danger += self._sum(h for h in self._stands(self.reading.of("urgent.lasting")) if not self._is_supposed(h))
             return "urgent" if danger + haste >= 3 else "normal"
         return "urgent" if haste >= 3 and found.kind == "consultation" else "normal"
@@ -460,10 +500,21 @@ class _Weighing:
                 found.add(name)
         if self._is_group():
             found.add("group")
+        if self._is_cracked():
+            found.add("major")
         for hit in self._stands(self.reading.of("plan.injury")):
             if not (self._is_supposed(hit) or self._is_feared(hit) or self._is_guarded(hit)):
                 found.add("injury")
         return frozenset(found)
+
+    def _is_cracked(self) -> bool:
+        """Whether what bears the house is cracked, or a crack goes through: 大梁…一道斜缝; 墙上裂缝…背面也看得到."""
+        def places(group: str) -> set[int]:
+            return {self.reading.sentence(hit.start) for hit in self._stands(self.reading.of(group)) if not self._is_supposed(hit)}
+
+        cracked = places("sign.crack")
+        through = {n - later for n in places("sign.through") for later in (0, 1)}
+        return bool(cracked & places("sign.bearing") or cracked & places("sign.wall") & through)
 
     def _is_group(self) -> bool:
         text = self.reading.text
@@ -492,6 +543,7 @@ class _Weighing:
 
     def _weights_of_parties(self) -> tuple[dict[str, float], dict[str, float]]:
         manners = {self.reading.sentence(h.start) for h in self.reading.of("category.attitude")}
+        thanked = {self.reading.sentence(h.start) for h in self.reading.of("kind.praise")}
         blamed: dict[str, float] = defaultdict(float)
         praised: dict[str, float] = defaultdict(float)
         greetings = [match.span() for match in _GREETING.finditer(self.reading.text)]
@@ -499,7 +551,7 @@ class _Weighing:
             party = hit.word.group.partition(".")[2]
             sentence = self.reading.sentence(hit.start)
             if party != "none" and not any(start <= hit.start < end for start, end in greetings):
-                praised[party] += hit.word.weight
+                praised[party] += hit.word.weight * (2 if sentence in thanked else 1)
                 if sentence in manners:
                     blamed[party] += 2 * hit.word.weight
                 elif sentence + 1 in manners:

@@ -65,6 +65,8 @@ DISPUTES = {"compensation": "dispute:compensation", "refusal": "dispute:refusal"
 ADVERTISING = 6.0
 """What the words of an advertisement weigh: two of them make one."""
 
+_INFORMS = re.compile(r"定于|通知业主|(?:提前|请)[^。]{0,6}告知(?!我)|[日号]起?将对")
+"""What will be done on a day, told to us so that we know."""
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
 _ANSWERED = re.compile(r"(?<=.{4})[,，。.;；\s](?:已经?|当场|现场)?(?:答复?|回复|处理|(?:处理)?结果|坐席|座席|客服|前台)[:：]")
@@ -76,6 +78,11 @@ _THEIRS = re.compile(
 )
 """What an agent notes of a call we made: our own announcement, and where the owner brings something up."""
 _SENTENCE = re.compile(r"[^。!?;\n]+[。!?;]?")
+_CLAUSES = re.compile(r"[^,，、:：\s]+[,，、:：\s]*")
+SIGNATURE = 24
+"""How long a line with house, name and telephone may be."""
+LONG, LEFT = 20, 8
+"""A clause of more characters tells of more than the insult in it; in a note without punctuation so many beside it do."""
 _MARKS = " ,，、"
 _DIGITS = re.compile(r"[0-9０-９]{3}")
 _LONGER = re.compile(
@@ -309,10 +316,12 @@ class _Sheet:
         self.whole = f"{subject}\n{said}" if subject else said
         self.contact = contact
         self.origin = self._origin(origin)
+        if self._is_signed_by_several():
+            self.found = replace(found, marks=found.marks | {"group"})
         self.kind = self._kind()
         self.estate = estate if self.origin in ("owner", "anonymous") and self.kind != "document" else ""
         self.category = self._category()
-        self.plans = found.plans if self.kind in ("complaint", "repair") else ()
+        self.plans = self.found.plans if self.kind in ("complaint", "repair") else ()
         self.effects: list[str] = []
         self.fields: dict[str, Any] = {}
 
@@ -324,6 +333,14 @@ class _Sheet:
         if self._signed_by_authority():
             return "government"
         return "anonymous" if self._is_anonymous() else "owner"
+
+    def _is_signed_by_several(self) -> bool:
+        """Whether as many households as make a group sign, each on a line of its own."""
+        if self.origin != "owner" or self.message.call:
+            return False
+        lines = [line for line in self.said.split("\n") if len(line.strip()) <= SIGNATURE]
+        signed = {m.id for line in lines for m in find_houses(line, self.site.houses) if m.exact}
+        return len(signed) >= self.rule.examiner.households
 
     def _signed_by_authority(self) -> bool:
         if self.message.call:
@@ -359,13 +376,14 @@ class _Sheet:
             defect = found.broken >= 2 or asked or relayed
             if scores["complaint"] >= 5 and scores["complaint"] > scores["repair"] and self.contact.exact:
                 return "complaint"
-            return "repair" if defect and found.category not in ("sales_policy", "activity", "fees") else "liaison"
+            planned = _INFORMS.search(self.said) and scores["repair"] - min(found.broken, 4.0) < 4 and not self.contact.exact
+            defect = defect and not planned and found.category not in ("sales_policy", "activity", "fees")
+            return "repair" if defect else "liaison"
         if self.origin == "contractor":
             return "liaison"
         if self.origin in DEPARTMENTS:
             defect = found.broken >= 2 and found.category in ("house_quality", "facility", "safety")
-            informs = re.search(r"定于|通知业主|(?:提前|请)[^。]{0,6}告知|[日号]起?将对", self.said)
-            announced = re.search(r"通知|通告|公告|告知", self.subject) or informs
+            announced = re.search(r"通知|通告|公告|告知", self.subject) or _INFORMS.search(self.said)
             return "repair" if defect and not announced and found.category != "personalisation" else "liaison"
         unclear = found.kind == "consultation" and scores["consultation"] < 4
         if (unclear or max(scores.values(), default=0.0) < 1.5) and self._came_as_complaint():
@@ -534,6 +552,10 @@ class _Sheet:
         message, at = self.message, self.message.received_at
         if self.party or self.origin == "government":
             self.effects += [f"incoming_notice_no:{no}" for no in facts.notice_numbers(self.whole)]
+        if self.origin == "government":
+            self.effects += [f"incoming_notice_no:{no}" for no in facts.dispatch_numbers(self.whole)]
+        if self.origin == "government" and (until := facts.wanted_by(self.whole, at, self.site, within=self.rule.within)):
+            self.fields |= {"promised_at": until.isoformat(), "agreed_reply_at": until.isoformat()}
         if self.origin == "sales" and self.category == "sales_policy":
             start = facts.policy_start(self.whole, at, self.site)
             if start:
@@ -604,7 +626,7 @@ class _Sheet:
             sentence = self.said[match.start() : match.end()].strip()
             if sentence and not _GREETINGS.match(match[0].strip()) and not self._is_signature(sentence):
                 told.append(neutral(sentence, self.rude))
-        text = "".join(told) or neutral(self.subject, self.rude)
+        text = "".join(told) or neutral(self.subject, self.rude) or stricken(self.said, self.rude).strip(_MARKS)
         name = self.contact.requester.name
         if name and self.origin == "owner" and name in text:
             text = text.replace(f"业主{name}", "业主").replace(name, "业主")
@@ -712,12 +734,21 @@ def _is_vague(subject: str) -> bool:
 
 
 def neutral(sentence: str, rude: list[str]) -> str:
-    """A sentence without the clauses that hold insults (S0-4.3.1, D29)."""
+    """A sentence without the clauses that hold insults; of a long clause the insult alone is left out (S0-4.3.1, D29)."""
     if not any(word in sentence for word in rude):
         return sentence.strip()
-    clauses = re.findall(r"[^,，、:：]+[,，、:：]?", sentence)
-    kept = [c for c in clauses if not any(word in c for word in rude)]
+    punctuated = any(mark in sentence.strip(_MARKS) for mark in ",，、:：")
+    kept = []
+    for clause in _CLAUSES.findall(sentence):
+        rest = stricken(clause, rude)
+        if rest == clause or (len(clause.strip()) > LONG if punctuated else len(rest.strip()) > LEFT):
+            kept.append(rest)
     return "".join(kept).strip(_MARKS)
+
+
+def stricken(text: str, rude: list[str]) -> str:
+    """A text without the insults, with all that stands beside them."""
+    return re.sub("|".join(map(re.escape, sorted(rude, key=len, reverse=True))), "", text) if rude else text
 
 
 def _quoted(found: Meaning, subject: str, said: str) -> list[str]:

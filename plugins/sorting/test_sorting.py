@@ -25,6 +25,7 @@ from kefud.api import (
     Message,
     Opened,
     Paper,
+    Requester,
     SetFields,
     Site,
     Split,
@@ -35,7 +36,7 @@ from kefud.testing import rule_contract
 from kefud.testing import site as site_of
 
 from . import register_rules
-from .facts import agreed_times
+from .facts import Origin, agreed_times, contact_of, noted_time, written_name
 from .lexicon import Lexicon
 from .rule import Sorting
 
@@ -251,6 +252,18 @@ def test_summary_leaves_insults_and_telephone_numbers_out(rule: Sorting) -> None
     assert "calm_template" in marks
 
 
+@pytest.mark.parametrize(
+    ("note", "summary"),
+    [
+        ("业主来电 说那帮混蛋又把装修垃圾倒在楼道里 三天没人拉 要求今天清走", "业主来电 说那帮又把装修垃圾倒在楼道里 三天没人拉 要求今天清走"),
+        ("业主说楼上那个混蛋又把装修垃圾倒在四楼三天没人拉要求清走", "业主说楼上那个又把装修垃圾倒在四楼三天没人拉要求清走"),
+    ],
+)
+def test_an_insult_in_a_note_without_punctuation_leaves_the_rest(rule: Sorting, note: str, summary: str) -> None:
+    told, marks, _ = one(rule, call(note))
+    assert told.summary == summary and "calm_template" in marks
+
+
 def test_summary_names_nobody(rule: Sorting) -> None:
     text = "我是5-1-201的业主温示范,电话13900004201。\n保安骂人,我温示范要求道歉。\n温示范"
     told, _, _ = one(rule, mail(text))
@@ -329,6 +342,7 @@ def test_an_office_answer_changes_nothing(rule: Sorting) -> None:
         ("示范地产有限公司:\n和街函〔2025〕12号\n为做好春季防火工作", "和街函〔2025〕12号"),
         ("文号:和社发〔2025〕3号", "和社发〔2025〕3号"),
         ("来函及和物联〔2025〕9号", "物联〔2025〕9号"),
+        ("现以物联〔2025〕037号联系单转贵中心", "物联〔2025〕037号"),
     ],
 )
 def test_numbers_of_incoming_notices(rule: Sorting, text: str, number: str) -> None:
@@ -357,6 +371,11 @@ def test_words_of_the_administrator_are_added(site: Site) -> None:
 def test_lists_with_alternatives_inside_alternatives_are_refused() -> None:
     with pytest.raises(ValueError, match="write two words"):
         Lexicon({"kind": {"repair": {"1": ["(修|换(灯|锁))好"]}}})
+
+
+def test_a_word_at_the_end_of_a_text_is_as_long_as_it_is() -> None:
+    reading = Lexicon({"plan": {"none": {"0": ["停电", "停电通知单"]}}}).read("现在停电")
+    assert [(hit.start, hit.end, hit.length) for hit in reading.of("plan.none")] == [(2, 4, 2)]
 
 
 def test_long_and_repetitive_letters_cost_little(rule: Sorting) -> None:
@@ -427,3 +446,51 @@ def test_a_call_of_ours_is_a_matter_only_where_it_tells_of_one(
 def test_a_note_without_any_telling_word_blames_nobody(rule: Sorting, note: str) -> None:
     (decisions,) = judged(rule, call(note))
     assert (classed(decisions).kind, classed(decisions).category) == ("consultation", "general")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("电梯里的镜子裂了。\n12号楼2单元 老连", "老连"), ("请修。\n1号楼3单元 老曹", "老曹"), ("3号楼 老小区都这样", "")]
+)
+def test_how_an_owner_is_called_is_a_signature_beside_a_house(text: str, name: str) -> None:
+    assert written_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("note", "when"),
+    [
+        ("要求周五中午十二点前给信", "2025-03-07T12:00"), ("业主让周四上午10点给回话", "2025-03-06T10:00"), ("周五前给个准信", "2025-03-07T17:00"),
+        ("周五下午三点前给她回音", "2025-03-07T15:00"), ("周五不给回话就投诉", ""), ("周五给信用卡中心寄材料", ""),
+    ],
+)  # fmt: skip
+def test_a_note_says_until_when_somebody_wants_to_hear(site: Site, note: str, when: str) -> None:
+    at = datetime.fromisoformat("2025-03-04T10:00:00+08:00")
+    found = noted_time(note, at, site, within=timedelta(days=60))
+    assert (found.isoformat()[:16] if found else "") == when
+
+
+def requester(site: Site, name: str, subject: str, text: str) -> Requester:
+    message = mail(text, subject=subject, sender=Address(name, "someone@mail.example.com"))
+    return contact_of(message, f"{subject}\n{text}", site, Origin("owner")).requester
+
+
+def test_the_subject_of_a_mail_signs_nothing(site: Site) -> None:
+    assert requester(site, "廖样板", "红本本", "请问一下6号楼的红本啥时候能下来呀?住6-3-1705,姓廖。").name == "廖样板"
+
+
+def test_a_tenant_is_not_taken_for_the_landlord(site: Site) -> None:
+    words = "I'm the tenant of Building 5 (5-1-201). The toilet keeps leaking. 房东 is 温示范, but call me: 136 0000 4455."
+    found = requester(site, "Karen Fang", "Leaking toilet", words)
+    assert (found.name, found.phone) == ("Karen Fang", "13600004455")
+
+
+DISPATCH = (
+    "现将市民来电诉求交办如下。\n工单编号:RX20250423-00871\n诉求内容:4号楼消防通道停放三轮车,要求清理。\n"
+    "办理要求:请于2025年3月18日17:00前将办理结果书面反馈我中心。\n〔2025〕热办字第0321号"
+)
+
+
+def test_an_authority_says_until_when_and_under_which_number(rule: Sorting) -> None:
+    [decisions] = judged(rule, mail(DISPATCH, subject="工单交办", sender=Address("热线", "dispatch@hotline.gov.example.cn")))
+    assert {"incoming_notice_no:〔2025〕热办字第0321号", "incoming_notice_no:RX20250423-00871"} <= effects(decisions)
+    told = {k: v for d in decisions if isinstance(d, SetFields) for k, v in d.values.items()}
+    assert told["promised_at"] == told["agreed_reply_at"] == "2025-03-18T17:00:00+08:00"

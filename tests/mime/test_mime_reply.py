@@ -84,6 +84,23 @@ def test_an_answer_below_the_quotation_is_new() -> None:
     assert (new, "还漏吗" in quoted) == ("还漏。", True)
 
 
+RELAY = "今接3号楼业主留言，原话如下：\n\n> 大门往下坠，关不上。\n> 请来修。\n\n经查属实，请安排处理。"
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_the_writer_cites_in_the_middle_of_a_letter_is_read(answers: bool) -> None:
+    assert split_reply(RELAY, answers=answers) == (RELAY.replace("> ", ""), "")
+
+
+def test_a_citation_is_told_from_the_mail_that_is_answered() -> None:
+    assert split_reply("> 几号楼？\n3号楼\n> 哪天方便？\n周六上午")[0] == "3号楼\n周六上午"
+    assert split_reply("周六上午可以。\n> 哪天方便？\n谢谢")[1] == "> 哪天方便？"
+    assert split_reply(f"还在漏，情况如下：\n> 2025年3月3日，客服 <cs@x.cn> 写道：\n> {OLD}\n请来修", answers=False)[0] == (
+        "还在漏，情况如下：\n请来修"
+    )
+    assert split_reply(f"还在漏\n> {OLD}", answers=False) == ("还在漏", f"> {OLD}")
+
+
 def test_a_mail_that_is_all_quotation_stays_whole() -> None:
     text = "-----原始邮件-----\n发件人: a\n发送时间: 2025-03-03\n主题: b\n\n正文"
     assert split_reply(text) == (text, "")

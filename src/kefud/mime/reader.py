@@ -26,6 +26,7 @@ _CANONICAL = ("from", "to", "cc", "date", "subject", "message-id")
 _ID = re.compile(r"<[^<>\s]{1,500}>")
 _BY = re.compile(r"\bby\s{1,5}\[?([A-Za-z0-9_.:-]{1,255})")
 _FORWARDED = re.compile(r"(?:fwd?|转发|轉寄|轉發)\s?[:：]", re.I)
+_ANSWER = re.compile(r"(?:re|aw|回复|答复|回覆|回信)\s?[:：]", re.I)
 _STAMP = re.compile(
     r"(\d{1,2})\s+([A-Za-z]{3})\s+((?:19|20)\d\d)\s+(\d\d):(\d\d)(?::(\d\d))?\s+(?:([+-])(\d\d)(\d\d)|GMT|UTC?|Z)"
 )
@@ -118,7 +119,7 @@ class _Reading:
     def _text(self, subject: str) -> tuple[str, str]:
         reader = BodyReader(self.limits, self.remarks)
         body = reader.read(self.root)
-        text, quoted = _separate(body, subject)
+        text, quoted = _separate(body, subject, bool(self.headers.all("in-reply-to") or self.headers.all("references")))
         text = "\n\n".join(piece for piece in (text, *body.forwards) if piece)
         if not text:
             text = reader.from_attachments(self.root)
@@ -154,13 +155,13 @@ class _Reading:
         return stamp
 
 
-def _separate(body: Body, subject: str) -> tuple[str, str]:
+def _separate(body: Body, subject: str, answers: bool) -> tuple[str, str]:
     """New words and quotation. A forwarded mail is passed on to be read, so all of it is text."""
     own = "\n\n".join(text for text in body.own if text)
     marked = "\n\n".join(text for text in body.quoted if text)
     if _FORWARDED.match(subject) or not own:
         return "\n\n".join(text for text in (own, marked) if text), ""
-    new, quoted = split_reply(own)
+    new, quoted = split_reply(own, answers=answers or bool(_ANSWER.match(subject)))
     return new, "\n\n".join(text for text in (quoted, marked) if text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from kefud.mime.quoting import attribution, header_block, is_original, is_rule
 
@@ -25,9 +26,15 @@ _DEVICE = re.compile(
 )
 
 
-def split_reply(text: str) -> tuple[str, str]:
+_INTRODUCES = re.compile(r"(?:原话|原文|如下|留言|反映|反应|诉求|描述|内容|来信|来电|表示|说|称)[^。.!?！？]{0,12}[:：]\s*$")
+_MARKS = " \t\xa0\u3000>＞"
+
+
+def split_reply(text: str, *, answers: bool = True) -> tuple[str, str]:
     """The new words of a reply, and everything it quotes, client signatures included.
 
+    Lines with ">" that the writer's own words introduce and go on after are a citation, and belong to them; in a mail that
+    ``answers`` nothing one of the two is enough.
     Looks at the first 256 KiB; what follows goes with the quotation if one was found, else with the new words.
     Where nothing new would be left, all of it is new.
     """
@@ -35,7 +42,7 @@ def split_reply(text: str) -> tuple[str, str]:
     if not _may_quote(head):
         return text.strip("\n"), ""
     lines = head.split("\n")
-    new, quoted = _sort_lines(lines)
+    new, quoted = _sort_lines(lines, answers)
     _move_signature(new, quoted)
     if not any(line.strip() for line in new):
         return text.strip("\n"), ""
@@ -56,16 +63,20 @@ def _cut(text: str) -> tuple[str, str]:
     return (text[:at], text[at + 1 :]) if at > 0 else (text[:_EXAMINED], text[_EXAMINED:])
 
 
-def _sort_lines(lines: list[str]) -> tuple[list[str], list[str]]:
+def _sort_lines(lines: list[str], answers: bool) -> tuple[list[str], list[str]]:
     new: list[str] = []
     quoted: list[str] = []
     at = 0
     attributed = _contains(lines, _WROTE)
     while at < len(lines):
         line = lines[at]
-        if line.lstrip(" \t").startswith((">", "＞", "&gt;")):
-            quoted.append(line)
-            at += 1
+        if _is_marked(line):
+            end = next((n for n in range(at, len(lines)) if not _is_marked(lines[n])), len(lines))
+            if not quoted and _is_citation(lines, at, end, new, answers):
+                new.extend(one.lstrip(_MARKS) for one in lines[at:end])
+            else:
+                quoted.extend(lines[at:end])
+            at = end
         elif attributed and (count := attribution(lines, at)):
             quoted.extend(lines[at : at + count])
             at += count
@@ -77,6 +88,23 @@ def _sort_lines(lines: list[str]) -> tuple[list[str], list[str]]:
             new.append(line)
             at += 1
     return new, quoted
+
+
+def _is_marked(line: str) -> bool:
+    return line.lstrip(" \t").startswith((">", "＞", "&gt;"))
+
+
+def _is_citation(lines: list[str], at: int, end: int, new: list[str], answers: bool) -> bool:
+    """Whether marked lines are what the writer cites of somebody else's words, and no mail that is answered."""
+    before = next((line.strip() for line in reversed(new) if line.strip()), "")
+    bare = [line.lstrip(_MARKS) for line in lines[at : min(end, at + 8)]]
+    announced = any(bare[n] and (attribution(bare, n) or _begins_quotation(bare, n)) for n in range(len(bare)))
+    if not before or announced:
+        return False
+    introduced = bool(_INTRODUCES.search(before[-60:]))
+    following = takewhile(lambda line: not line.startswith("--"), lines[end : end + 40])
+    goes_on = any(line.strip() and not is_client_signature(line) for line in following)
+    return introduced and goes_on if answers else introduced or goes_on
 
 
 def _contains(lines: list[str], words: tuple[str, ...]) -> bool:
