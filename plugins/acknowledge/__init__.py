@@ -56,7 +56,7 @@ def _merged(ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         told = f"另有来信人 {writer} 反映同一事项,核实身份后请将办理结果一并告知"
         clock = ticket.deadline("resolve") or ticket.deadline("reply")
         due = clock.due if clock else None
-        yield AddTask("respond", ticket.handler or "cs_clerk", told, due=due, key=f"also:{writer}", rule="S0-3.2")
+        yield AddTask("inform", ticket.handler or "cs_clerk", told, due=due, key=f"also:{writer}", rule="S0-3.2")
 
 
 def _acknowledge(ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
@@ -97,7 +97,7 @@ def _template(ticket: Ticket, occasion: Opened) -> tuple[str, str]:
         return "replies/acknowledgement-letter", "S3-2.1.3"
     if ticket.fields.get("insults"):
         return "replies/calm", "S0-4.3.1"
-    if ticket.kind == "complaint" or (occasion.parts > 1 and "投诉" in occasion.message.text):
+    if "complaint" in (ticket.kind, *occasion.kinds):
         return "replies/acknowledgement-complaint", "S4-3.5.1"
     return "replies/acknowledgement", "S3-2.1.3"
 

@@ -45,6 +45,13 @@ def test_only_the_last_part_is_acknowledged() -> None:
     assert len(replies(complaint(), part=2, parts=2)) == 1
 
 
+@pytest.mark.parametrize("kinds", [("complaint", "repair"), ("repair", "complaint", "repair")])
+def test_a_complaint_among_several_matters_gets_its_apology(kinds: tuple[str, ...]) -> None:
+    """Wherever in the mail it stands."""
+    [reply] = replies(complaint(kind="repair"), part=len(kinds), parts=len(kinds), kinds=kinds)
+    assert reply.template == "replies/acknowledgement-complaint"
+
+
 def test_everything_missing_is_asked_for_at_once() -> None:
     assert replies(complaint(fields={"missing": ["房号", "发生时间"]}))[0].data["missing"] == ["房号", "发生时间"]
 

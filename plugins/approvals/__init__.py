@@ -89,7 +89,9 @@ class Approvals:
             return  # about a letter that is held: the plugin commands reads it
         said = signed(occasion.message.text)
         if said is None:
-            yield Remark(f"{chinese(role)}来信未见“同意”或“不同意”,请示继续等待批示", rule="S0-4.2.3")
+            told = f"{chinese(role)}来信未见“同意”或“不同意”,请示继续等待批示:{occasion.message.text.strip()[:2000]}"
+            yield Remark(told, rule="S0-4.2.3")
+            yield Write("handler", "reports/alert", {"text": told}, key=f"unsigned:{occasion.message.mark}", rule="S0-4.2.3")
             refused = ["未见“同意”或“不同意”,请示继续等待批示;请在首行写明"]
             yield self._transcript(occasion, {"steps": [], "refused": refused, "ignored": True})
         else:
@@ -119,7 +121,7 @@ class Approvals:
         if not said.approved:
             yield SetFields({"approval_reason": text}, rule="S0-4.2.3", why=why)
             yield Move("triaged", by, rule="S0-4.2.3", why=why)
-            yield _task(ticket, "answer", f"请示未获同意:{text or '未写理由'}。请据此拟定答复或另行请示。", "approval-rejected")
+            yield from _task(ticket, "answer", f"请示未获同意:{text or '未写理由'}。请据此拟定答复或另行请示。", "approval-rejected")
             return
         yield SetFields({"approved_text": text}, rule="S0-4.2.3", why=why)
         yield Move("triaged", by, rule="S0-4.2.3", why=why)
@@ -131,7 +133,7 @@ class Approvals:
         if said.waits:
             proposed = f"批准的答复:{text}" if text else "请据此拟定答复"
             told = f"请示已获同意,另有交代:{said.remark}。请先照办,再答复顾客;{proposed}"
-            yield _task(ticket, "answer", told, f"approval-remark:{at.isoformat()}")
+            yield from _task(ticket, "answer", told, f"approval-remark:{at.isoformat()}")
             return
         if said.remark:
             told = {"text": f"{why},并交代(未发给顾客):{said.remark}"}
@@ -178,10 +180,10 @@ def _holding(ticket: Ticket, occasion: Opened) -> bool:
 
 def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
     if not text:
-        yield _task(ticket, "answer", "请示已获同意,批示未附答复文本。请拟定答复后发出。", "approval-text")
+        yield from _task(ticket, "answer", "请示已获同意,批示未附答复文本。请拟定答复后发出。", "approval-text")
         return
     if not ticket.reply_address or ticket.kind not in CLOSING:
-        yield _task(ticket, "answer", f"请示已获同意,请按批准文本答复顾客:{text}", "approval-answer")
+        yield from _task(ticket, "answer", f"请示已获同意,请按批准文本答复顾客:{text}", "approval-answer")
         return
     waits = bool(objection(text, approved=True))
     yield SetFields({"held_answer": text} if waits else {"answer": text, "held_answer": ""}, rule="S0-1.0", why=why)
@@ -192,8 +194,11 @@ def _say(ticket: Ticket, text: str, why: str) -> Iterator[Decision]:
     yield Move("closed", rule="S0-1.0", why="咨询已答复")
 
 
-def _task(ticket: Ticket, kind: str, text: str, key: str) -> AddTask:
-    return AddTask(kind, ticket.handler or "cs_clerk", text, key=key, rule="S0-4.2.3")
+def _task(ticket: Ticket, kind: str, text: str, key: str) -> Iterator[Decision]:
+    """What is left to the handler, as a task and by letter."""
+    yield AddTask(kind, ticket.handler or "cs_clerk", text, key=key, rule="S0-4.2.3")
+    how = f"拟好后登记：kefud ticket reply {ticket.number} --text 答复。"
+    yield Write("handler", "reports/task", {"text": text, "how": how}, key=key, rule="S0-4.2.3")
 
 
 SETTINGS = ()

@@ -93,18 +93,29 @@ def test_words_that_are_neither_yes_nor_no_decide_nothing(site: Site, text: str)
 
 
 @pytest.mark.parametrize(
-    ("mail", "told"),
+    ("mail", "told", "left"),
     [
-        ("同意 答复如下:由运营商承担", "已按批准文本答复"),
-        ("同意。请小王先核实清楚", "不发给顾客"),
-        ("同意", "由经办人拟定答复"),
-        ("不同意", "退回客服内勤"),
-        ("我看看再说", "未见“同意”"),
+        ("同意 答复如下:由运营商承担", "已按批准文本答复", False),
+        ("同意。请小王先核实清楚", "不发给顾客", True),
+        ("同意", "由经办人拟定答复", True),
+        ("不同意", "退回客服内勤", True),
+        ("我看看再说", "未见“同意”", True),
+        ("暂缓答复，等董事会定了再说", "未见“同意”", True),
+        ("没意见，按此办理", "由经办人拟定答复", True),
+        ("按此办理", "由经办人拟定答复", True),
+        ("照此答复。", "由经办人拟定答复", True),
+        ("可以发出吗？", "未见“同意”", True),
     ],
 )
-def test_the_approver_is_told_what_was_understood(site: Site, mail: str, told: str) -> None:
-    [transcript] = [d for d in answered_by(site, waiting(site), mail).decisions if isinstance(d, Write)]
+def test_the_approver_is_told_what_was_understood_and_the_handler_what_is_left(
+    site: Site, mail: str, told: str, left: bool
+) -> None:
+    written = [d for d in answered_by(site, waiting(site), mail).decisions if isinstance(d, Write)]
+    (transcript,) = [d for d in written if d.to != "handler"]
+    more = [d for d in written if d.to == "handler"]
     assert (transcript.to, transcript.template) == ("pm@estate.example.com", "commands/transcript")
+    template = "reports/alert" if "未见" in told else "reports/task"
+    assert [(d.to, d.template) for d in more] == ([("handler", template)] if left else [])
     assert told in str(transcript.data["steps"]) + str(transcript.data["refused"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from kefud.api import (
     AddTask,
@@ -12,13 +11,13 @@ from kefud.api import (
     Delivered,
     Heard,
     Move,
+    Moved,
     Occasion,
+    Opened,
     Ordered,
     Remark,
     Rule,
-    SetFields,
     Site,
-    StopClock,
     Ticket,
     Write,
     fold,
@@ -31,17 +30,21 @@ from .customers import Customers
 from .departments import Answer, Departments
 from .held import Held, asks_for_word
 from .orders import Orders
-from .outcome import gone_out
+from .outcome import gone_out, overtaken
 from .repairs import FILED
-from .speech import Said, commands, is_empty, is_open, labelled, spoken
+from .scene import from_scene
+from .speech import Said, commands, is_empty, is_open, labelled, spoken, unsigned
+from .staff import Staff
 
 LEAST = 3
 """Characters that say something."""
+_AWAY = re.compile(
+    r"休假|年假|请假|病假|产假|出差|外出|不在(?:岗|公司|办公室|单位)?|离职|调岗|返回|返岗|代(?:为|班|理)|(?:请|可)(?:直接)?联系"
+    r"|out of (?:the )?office|on leave|vacation"
+)
 _POLITE = re.compile(
     r"[\W_]|[了的您你们贵我就会将即已]|谢|好|请放心|中心|公司|部门?|立即|马上|尽快|及时|今天|安排|处理|办理|落实|跟进|联系|业主|上门|维修|人员|师傅|知悉|按要求|按时|现场"
 )
-BY_STAFF = ("handled", "extend", "transfer", "in_progress")
-"""What staff may say by mail in the words of a department; the rest goes through `kefud ticket`."""
 
 
 class Commands:
@@ -55,22 +58,27 @@ class Commands:
         self.departments = Departments(site)
         self.held = Held(site)
         self.orders = Orders(site, self.departments)
+        self.staff = Staff(site, self.departments, self.orders)
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         match occasion:
+            case Opened():
+                return _claimed(ticket)
             case Heard():
                 return self._heard(ticket, occasion)
             case Ordered():
                 return self.orders.carry_out(ticket, occasion)
             case Delivered():
                 return gone_out(ticket, occasion)
+            case Moved():
+                return overtaken(ticket, occasion)
         return ()
 
     def _heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         author, message = occasion.author, occasion.message
         if message.automatic:
-            return
-        if author.role == "requester":
+            yield from self._away(ticket, occasion)
+        elif author.role == "requester":
             yield from self.customers.heard(ticket, occasion)
         elif author.role in ("party", "staff") and author.verified:
             yield from self._ordered_by_mail(ticket, occasion)
@@ -86,25 +94,35 @@ class Commands:
                 told = {"text": f"有来信({who})答复本件,身份未经证实,未改变工单状态,请核实:{spoken(message.text)[:500]}"}
                 yield Write("handler", "reports/alert", told, key=f"unproven:{day}", rule="S3-4.3.1")
 
+    def _away(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        """An automatic answer is nobody's word; that who leads the matter is away, the handler should know (S1-4.3.6)."""
+        text, party = spoken(occasion.message.text), occasion.author.id
+        if ticket.is_open and self._place(ticket, party) == "lead" and _AWAY.search(fold(text)):
+            told = f"{self.departments.name(party)}自动回复,可能无人办理,请电话联系:{text[:1000]}"
+            day = self.site.calendar.local(occasion.message.received_at).date()
+            yield Write("handler", "reports/alert", {"text": told}, key=f"away:{party}:{day}", rule="S1-4.3.6")
+
     def _ordered_by_mail(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
-        text = spoken(occasion.message.text)
+        mail = unsigned(occasion.message.text, self.departments.name(occasion.author.id))
+        text = spoken(mail)
         decided = ticket.fields.get("approval_at") == occasion.at.isoformat()
         asked = occasion.author.role == "staff" and asks_for_word(ticket, occasion)
         if occasion.author.role == "staff" and not asked and (ticket.status == "need_approval" or decided):
             return  # the plugin approvals reads it
         answer = Answer()
-        said = commands(occasion.message.text)
+        said = commands(mail)
         if asked:
             yield from self.held.signed(ticket, occasion, occasion.message.text, answer)
         elif occasion.author.role == "staff":
-            yield from self._said_by_staff(ticket, occasion, said, answer)
+            yield from self.staff.said(ticket, occasion, said, answer)
         else:
             yield from self._said_by_party(ticket, occasion, said, text, answer)
+        yield from from_scene(ticket, occasion, self.site, self.departments.name(occasion.author.id), answer)
         if not answer.steps and (told := text if not is_empty(text) else self._enclosed(occasion)):
             yield from self._not_understood(ticket, occasion, told)
         elif occasion.author.role == "party" and (answer.refused or _says_more(said)):
             yield self._to_be_read(occasion, text, "".join(f"\n未能执行:{reason}" for reason in answer.refused))
-        yield from self._transcript(occasion, said, text, answer)
+        yield from self._transcript(ticket, occasion, said, text, answer)
 
     def _to_be_read(self, occasion: Heard, text: str, note: str) -> Write:
         """What a command does not carry is read by the handler: a request that was refused, a word beside the sign-off."""
@@ -142,6 +160,8 @@ class Commands:
             if given:
                 yield from self.departments.contribute(ticket, party, given, answer)
         elif place == "lead":
+            if ticket.status == "assigned" and wanted and all(one.command == "extend" for one in wanted):
+                yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.departments.name(party)}申请延期,即为签收")
             for one in wanted:
                 yield from self.departments.carry_out(ticket, party, one, at, answer)
             if not wanted and labelled(text).keys() - {*FILED}:
@@ -151,36 +171,11 @@ class Commands:
             note = f"{self.departments.name(party)}来信:{text[:2000]}"
             yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
 
-    def _said_by_staff(self, ticket: Ticket, occasion: Heard, said: list[Said], answer: Answer) -> Iterator[Decision]:
-        by, at = occasion.author.id, occasion.message.received_at
-        for one in said:
-            if one.command == "acknowledge":
-                answer.done("acknowledge", "已登记知悉")
-                running = ticket.deadline("important")
-                if running and running.open:
-                    yield StopClock("important", at, rule="S0-4.2.4", why=f"{self.departments.name(by)}已知悉")
-                yield Remark(f"{self.departments.name(by)}知悉。{one.text}".strip(), rule="S0-4.2.4")
-                yield from self._read(ticket, occasion, at)
-            elif one.command == "agree" and any(letter.status == "held" for letter in ticket.letters):
-                answer.refuse("release", "请直接回复所指函件的“待放行”邮件,以免误放其他函件")
-            elif one.command in BY_STAFF:
-                yield from self.departments.carry_out(ticket, by, one, at, answer)
-
-    def _read(self, ticket: Ticket, occasion: Heard, at: datetime) -> Iterator[Decision]:
-        """Who answers what goes round has read it; with the last one the circulation is over (S1-4.3.6)."""
-        told = {letter.recipient for letter in ticket.letters if letter.template == "reports/circulation"}
-        mine = told & {occasion.author.id, *(role.id for role in self.site.role_of(occasion.message.sender.email))}
-        if not mine:
-            return
-        marks = {**(ticket.fields.get("read_marks") or {}), **{role: at.isoformat() for role in sorted(mine)}}
-        yield SetFields({"read_marks": marks}, rule="S1-4.3.6", why="已阅")
-        running = ticket.deadline("read")
-        if running and running.open and not told - set(marks):
-            yield StopClock("read", at, rule="S1-4.3.6", why="均已阅")
-
-    def _transcript(self, occasion: Heard, said: list[Said], text: str, answer: Answer) -> Iterator[Decision]:
+    def _transcript(self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer) -> Iterator[Decision]:
         """Tell the writer what was made of the mail; nothing where nothing was asked, so that no two machines chat (S05)."""
         to = occasion.message.sender.email or occasion.author.id
+        if to in (ticket.requester.email, ticket.fields.get("reply_to")):
+            return  # who brought the matter is answered by letter
         zone = self.site.calendar.zone
         data = {"at": local(occasion.message.received_at, zone), "steps": answer.steps, "refused": answer.refused}
         quiet = all(step["text"] in ("", "已记录") for step in answer.steps)
@@ -200,6 +195,14 @@ class Commands:
             return "lead"
         noticed = {document.to for document in ticket.documents if document.form == "notice" and not document.void}
         return "asked" if party in (*ticket.joint, *noticed) else ""
+
+
+def _claimed(ticket: Ticket) -> Iterator[Decision]:
+    """A mail that names tickets of which it proves nothing opens one of its own; a person sees what it may belong to (S01)."""
+    named = "、".join(effect.removeprefix("claims:") for effect in ticket.effects if effect.startswith("claims:"))
+    if named:
+        told = f"来信提到工单{named},发件人身份未经证实,未并入该单,已另立本单。请联系原登记的顾客核实;确为同一事项的,请并案(merge)。"
+        yield Write("handler", "reports/alert", {"text": told}, key="claims", rule="S3-4.3.1")
 
 
 def _says_more(said: list[Said]) -> bool:

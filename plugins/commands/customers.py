@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from kefud.api import (
     AddTask,
@@ -16,8 +17,11 @@ from kefud.api import (
     MoveClock,
     Notice,
     Remark,
+    Reply,
     SetFields,
     Site,
+    StartClock,
+    StopClock,
     Term,
     Ticket,
     Write,
@@ -52,13 +56,13 @@ class Customers:
         text = spoken(occasion.message.text) or occasion.message.subject
         if is_empty(text) or (ticket.status in SETTLED and not occasion.merged):
             return
-        proven = occasion.author.verified
         answer = self._answer_to_extension(ticket, occasion, text)
-        taken_back = withdrawal(text, ticket.requester.name)
+        understood: dict[str, bool | None] = {"withdraw": True, "withdraw?": None}
+        taken_back = understood[occasion.says] if occasion.says in understood else withdrawal(text, ticket.requester.name)
         if answer is not None:
-            yield from decide_extension(ticket, answer, self.site)
+            yield from decide_extension(ticket, answer, occasion.message.received_at, self.site)
         elif taken_back:
-            yield from self._withdrawn(ticket, text, proven)
+            yield from self._withdrawn(ticket, occasion, text)
         elif customer_says(text, "chase"):
             yield from self._chased(ticket, occasion, text)
         elif taken_back is None:
@@ -70,7 +74,7 @@ class Customers:
         if answer is None and ticket.extension == "asked" and speaks_of_consent(text):
             yield from self._ask_back("consent", ticket, occasion, f"延期须经业主明确同意,请联系确认后用 extend 登记:{text}", "S3-2.3.3")
         if taken_back is None:
-            yield from self._ask_back("confirm", ticket, occasion, f"顾客来信似有撤回之意,请联系确认;确认前照常办理:{text}", "S3-2.5.4")
+            yield from self._ask_back("confirm", ticket, occasion, f"顾客似有撤回之意,请联系确认;确认前照常办理:{text}", "S3-2.5.4")
         if answer is not None and _says_more(text):
             yield self._to_handler(f"顾客对延期的答复另有要求,请联系:{text}", f"besides:{occasion.message.mark}")
         if customer_says(text, "others") and not taken_back:
@@ -88,14 +92,19 @@ class Customers:
 
     def _ask_back(self, kind: str, ticket: Ticket, occasion: Heard, text: str, rule: str) -> Iterator[Decision]:
         """What may be read in two ways is asked of the customer by a person."""
-        yield AddTask(kind, ticket.handler or "cs_specialist", text, key=f"{kind}:{occasion.message.mark}", rule=rule)
+        key = f"{kind}:{occasion.message.mark}"
+        yield AddTask(kind, ticket.handler or "cs_specialist", text, key=key, rule=rule)
+        yield Write("handler", "reports/task", {"text": text}, key=key, rule=rule)
 
-    def _withdrawn(self, ticket: Ticket, text: str, proven: bool) -> Iterator[Decision]:
+    def _withdrawn(self, ticket: Ticket, occasion: Heard, text: str) -> Iterator[Decision]:
+        proven = occasion.author.verified
         safety = ticket.urgency == "emergency" or ticket.category == "safety"
         if not proven or safety or not ticket.is_open:
             why = "涉及安全,不因撤回而结束" if safety else "来信身份未经证实"
             yield Remark(f"顾客表示撤回,未执行:{why}", rule="S3-2.5.4")
-            yield self._to_handler(f"顾客来信表示撤回({why}),请联系核实:{text}", f"withdraw:{ticket.round}")
+            yield self._to_handler(f"顾客表示撤回({why}),请联系核实:{text}", f"withdraw:{ticket.round}")
+            if proven and safety and occasion.may_answer and occasion.message.medium == "mail":
+                yield Reply("replies/stays-open", rule="S3-2.5.4", why="涉及安全,告知继续办理")
             return
         yield SetFields({"withdrawal": text}, rule="S3-2.5.4", why="顾客原话")
         yield Move("withdrawn", "customer", rule="S3-2.5.4", why="顾客撤回")
@@ -176,8 +185,11 @@ def _answers_the_last_request(ticket: Ticket, occasion: Heard) -> bool:
     return len(asked) < 2 or answered_letter(ticket, occasion.message) == asked[-1]
 
 
-def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decision]:
-    """The owner's word on an extension: the deadline moves, or stays where it was (S3-2.3.3)."""
+def decide_extension(ticket: Ticket, agreed: bool, at: datetime, site: Site) -> Iterator[Decision]:
+    """The owner's word on an extension, given ``at``: the deadline moves, or stays where it was (S3-2.3.3).
+
+    One that had passed before the word came stays broken, and the new one runs from then.
+    """
     until = as_instant(ticket.fields.get("extension_until"))
     name = str(ticket.fields.get("extension_of") or "resolve")
     running = ticket.deadline(name)
@@ -190,7 +202,11 @@ def decide_extension(ticket: Ticket, agreed: bool, site: Site) -> Iterator[Decis
         told = "业主未同意延期,原时限不变" + (f":{local(running.due, site.calendar.zone)}。" if running else "。")
     else:
         yield Extension("agreed", rule=rule, why="业主同意")
-        if running and running.open:
+        if running and running.open and running.due < at:
+            wake = next_step(at, until, Term(1, "clock_hours"), site.calendar, 0)[1]
+            yield StopClock(name, at, rule=running.rule, why="原时限已过,业主事后同意新的时限")
+            yield StartClock(name, at, until, agreed=True, next_at=wake, rule=running.rule, why="业主同意延期")
+        elif running and running.open:
             wake = next_step(running.start, until, Term(1, "clock_hours"), site.calendar, 0)[1]
             yield MoveClock(name, until, next_at=wake, agreed=True, rule=rule, why="业主同意延期")
         promised = PROMISED.get(name, "promised_at")  # what was promised before is not what anybody is late for (rule 24)

@@ -12,6 +12,7 @@ from kefud.api import (
     AddTask,
     Assign,
     Decision,
+    DoneTask,
     Draw,
     DropClock,
     Effect,
@@ -26,6 +27,7 @@ from kefud.api import (
     Site,
     StopClock,
     Ticket,
+    VoidDocument,
     Write,
     as_instant,
     chinese,
@@ -40,7 +42,7 @@ from kefud.api import (
 )
 
 from .repairs import FILED, filed
-from .speech import MARKS, Said, is_empty, labelled, unlabelled
+from .speech import MARKS, Said, fit_to_tell, is_empty, labelled, unlabelled
 
 PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "reply_to_sales")
 """Deadlines an extension may move, the first that runs."""
@@ -48,7 +50,7 @@ PROMISED = ("resolve", "rectify", "reply", "drawing", "reply_to_property", "repl
 NAMES: dict[str, str] = {
     "acknowledge": "收到", "handled": "已处理", "in_progress": "处理中", "extend": "申请延期", "transfer": "转办",
     "return": "退回", "adopted": "采纳", "not_adopted": "不采纳", "opinion": "意见", "agree": "同意", "disagree": "不同意",
-    "release": "放行", "rewrite": "改写", "discard": "不予发出",
+    "release": "放行", "rewrite": "改写", "discard": "不予发出", "verify": "验收", "task": "待办", "instruct": "批示", "scene": "现场报告",
 }  # fmt: skip
 _UNFOUNDED = re.compile(
     r"(?:诉求|要求|反映|投诉|意见|主张)[^,。;\n]{0,6}不(?:合理|成立|属实)|不予?(?:变更|修改|调整)|不属于?设计|无需(?:修改|变更)"
@@ -60,6 +62,9 @@ _LONGER = re.compile(
     r"(?:延期|延长|延后|推迟|宽限|顺延|[再多]给)[^0-9一二两三四五六七八九十,。;]{0,4}([0-9]{1,3}|[一二两三四五六七八九十]{1,3})个?"
     r"(工作日|小时|日|天|周|星期|礼拜)"
 )
+
+COORDINATING = ("property_manager", "cs_manager", "leader_in_charge", "leadership")
+"""Who decides where a matter stays that was passed on before (S0-4.2.2, S0-4.3.2)."""
 
 TALK = "与顾客沟通"
 MUST_SAY = ("已处理", "处理完毕", "处理完成", "已完成", "已办结", "已解决", "已整改", "整改完毕", "整改完成")
@@ -124,10 +129,19 @@ class Departments:
         yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.name(party)}签收")
 
     def _in_progress(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
-        words = said.whole.lstrip(MARKS) or said.words
-        yield SetFields({"progress_note": words}, rule="S3-2.3.2", why=f"{self.name(party)}报告进展")
+        yield from self.progress(party, said, at)
         yield from _onward(ticket, "in_progress", party, "责任部门已安排")
         answer.done("in_progress", "已记录进展")
+
+    def progress(self, party: str, said: Said, at: datetime) -> Iterator[Decision]:
+        """What the next word to the customer may repeat; what is meant for us is read by the handler alone (S1-5.1)."""
+        words = said.whole.lstrip(MARKS) or said.words
+        if fit_to_tell(words):
+            yield SetFields({"progress_note": words}, rule="S3-2.3.2", why=f"{self.name(party)}报告进展")
+            return
+        told = {"text": f"{self.name(party)}来信(不宜转告业主,进展请另行拟写):{words[:2000]}"}
+        yield Remark(f"{self.name(party)}来信(不转告业主):{words}", rule="S1-5.1")
+        yield Write("handler", "reports/alert", told, key=f"progress:{at.isoformat()}", rule="S1-5.1")
 
     def _handled(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         if ticket.status not in ("assigned", "acknowledged", "in_progress", "reopened"):
@@ -141,9 +155,10 @@ class Departments:
             yield from _onward(ticket, "in_progress", party, "责任部门报告已处理,待补结果")
             return
         fields.setdefault("result", unlabelled(said.account) or said.text or said.words)
-        yield SetFields({**fields, "done_by": party}, rule="S1-5.1", why=f"{self.name(party)}报告处理结果")
+        fields["done_by"] = self._doer(ticket, party)
+        yield SetFields(fields, rule="S1-5.1", why=f"{self.name(party)}报告处理结果")
         yield from _onward(ticket, "in_progress", party, "责任部门已处理")
-        after = ticket.changed(fields={**ticket.fields, **fields, "done_by": party})
+        after = ticket.changed(fields={**ticket.fields, **fields})
         yield from self._finish(after, party, said, at, answer)
 
     def _finish(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
@@ -159,11 +174,22 @@ class Departments:
                 answer.refuse("handled", f"结果已登记,投诉件尚缺:{'、'.join(missing)}(S3-2.5.3)")
             text = f"{self.name(party)}报告已处理,尚缺:{'、'.join(missing)}。请补齐后用 handle 登记。"
             yield AddTask("complete", handler, text, key=f"complete:{ticket.round}", rule="S3-2.5.3")
+            how = "补齐后请直接回复：首行写“已处理：结果”，另起行写“调查：”“原因：”“措施：”“沟通：”。"
+            key = f"complete:{ticket.round}:{at.isoformat()}"
+            yield Write("handler", "reports/task", {"text": text, "how": how}, key=key, rule="S3-2.5.3")
             return
         answer.done("handled", "已登记结果,由我中心验收")
         yield Move("handled", party, rule="S1-9.1", why=f"{self.name(party)}报告已处理")
         text = f"{self.name(party)}报告已处理,请验收:{ticket.fields['result']}"
         yield AddTask("verify", handler, text, key=f"verify:{ticket.round}", rule="S1-2.2")
+        if ticket.fields["done_by"] != handler:
+            told = {"by": self.name(party), "result": ticket.fields["result"]}
+            yield Write("handler", "reports/verify", told, key=f"verify:{ticket.round}:{at.isoformat()}", rule="S1-2.2")
+
+    def _doer(self, ticket: Ticket, party: str) -> str:
+        """Who did the work: one of the staff who completes a department's report did not, and may accept it (S1-9.1)."""
+        own = self.site.party(party) or ticket.department in (None, "cs_center")
+        return party if own else str(ticket.fields.get("done_by") or party)
 
     def _may_contact(self, ticket: Ticket, party: str) -> bool:
         found = self.site.party(party)
@@ -229,7 +255,7 @@ class Departments:
             answer.refuse("transfer", f"本件现由{name}办理")
             return
         why = f"{self.name(by)}转{name}:{reason or '未写原因'}"
-        if ticket.transfers >= 1 and not same:
+        if ticket.transfers >= 1 and not same and by not in COORDINATING:
             yield from self.to_coordinator(ticket, why, f"transfer:{ticket.transfers + 1}", transfer=True)
             answer.done("transfer", "本件已是第二次转办,按规定交物业经理协调(S0-4.3.2)")
             return
@@ -238,10 +264,13 @@ class Departments:
         yield Assign(department, transfer=not same, decided=True, rule="S0-4.2.1", why=why)
         if not same:
             yield from _no_longer_theirs(ticket, by, at, why)
+            yield from _relieved(ticket, by, name, why)
         if department != "cs_center":
             yield self.notice(ticket.changed(department=department), target, at, "" if same else reason)
             yield from _reassigned(ticket)
             yield Move("assigned", by, rule="S0-4.2.1", why=why)
+        if any(task.kind == "coordinate" and task.done_at is None for task in ticket.tasks):
+            yield DoneTask("coordinate", at, rule="S0-4.2.2", why=why)
         yield Remark(f"转{name},原因:{reason or '未写'}", rule="S0-4.2.1")
         answer.done("transfer", f"已转{name}")
 
@@ -265,6 +294,9 @@ class Departments:
         verb = "decline" if decision == "declined" else "adopt"
         text = f"{self.name(party)}对建议的意见:{values['result']}。请核定后用 {verb} 答复提出人。"
         yield AddTask("adoption", ticket.handler or "cs_clerk", text, key=f"adoption:{ticket.round}", rule="S1-5.4.5")
+        more = " --partly --plan 采纳的内容 --reason 其余未采纳的理由" if partly else ""
+        how = f"核定后登记：kefud ticket {verb} {ticket.number}{more}，答复随即发给提出人。"
+        yield Write("handler", "reports/task", {"text": text, "how": how}, key=f"adoption:{ticket.round}", rule="S1-5.4.5")
         answer.done(said.command, "已登记,由我中心答复提出人")
 
     def contribute(self, ticket: Ticket, party: str, text: str, answer: Answer) -> Iterator[Decision]:
@@ -400,6 +432,20 @@ def _no_longer_theirs(ticket: Ticket, by: str, at: datetime, why: str) -> Iterat
                 yield StopClock(deadline.name, at, rule=deadline.rule, why=why)
             else:
                 yield DropClock(deadline.name, rule=deadline.rule, why=why)
+
+
+def _relieved(ticket: Ticket, by: str, name: str, why: str) -> Iterator[Decision]:
+    """Who had the matter stops, its notice is void, and what it writes later is read by the handler (S0-4.2.1, S1-4.3.6)."""
+    lead = str(ticket.fields.get("contractor") or "") if ticket.department == "contractor" else ticket.department
+    theirs = [d for d in ticket.documents if d.form == "notice" and not d.void and d.number and d.to == lead]
+    if not lead or not theirs or lead in ticket.joint:
+        return
+    for notice in theirs:
+        yield VoidDocument("notice", notice.number, rule="S1-4.3.6", why=f"改由{name}办理")
+    if by != lead:
+        numbers = "、".join(notice.number for notice in theirs)
+        text = f"本件改由{name}办理,请停止办理;联系单{numbers}作废,已做的请书面告知我中心。"
+        yield Write(lead, "reports/alert", {"text": text}, key=f"relieved:{len(ticket.documents)}", rule="S0-4.2.1", why=why)
 
 
 def _asking(ticket: Ticket, name: str, old: datetime | None, until: datetime, reason: str, site: Site) -> list[Decision]:

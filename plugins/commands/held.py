@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from kefud.api import (
     AddTask,
@@ -26,6 +27,7 @@ from kefud.api import (
 
 from .departments import Answer
 from .orders import SIGNING
+from .outcome import FORBIDDEN, not_held
 
 ASKING = "reports/held"
 _KEY = "held:"
@@ -34,6 +36,8 @@ _REWRITTEN = {
     "replies/answer": ("answer", "answer"),
     "replies/result": ("answer", "answer"),
     "replies/written-reply": ("answer", "answer"),
+    "replies/declined": ("reason", "decline_reason"),
+    "replies/not-adopted": ("reason", "adoption_reason"),
 }
 """Letters that carry one text a person wrote: under which name, and the field that remembers it."""
 
@@ -59,7 +63,7 @@ class Held:
         elif not by:
             answer.refuse("release", f"暂缓的函件由{'、'.join(chinese(role) for role in SIGNING)}放行")
         elif letter is None:
-            answer.refuse("release", "未找到所指的暂缓函件,可能已经放行或已不再发出")
+            answer.refuse("release", _gone(ticket, occasion))
         else:
             yield from self._carry_out(ticket, occasion, letter, said, by, answer)
 
@@ -71,6 +75,8 @@ class Held:
             yield Remark(f"{why}({name}):{said.remark}", rule="S0-6.0")
         if not said.approved:
             yield from self._refused(ticket, occasion, letter, said.text, by, answer)
+        elif not said.text and FORBIDDEN in letter.hold:
+            answer.refuse("release", f"{letter.hold};不能照原文放行,请回复“同意 改为:…”或“不同意 因 …”(S0-4.3.2)")
         elif said.waits or (said.text and not _can_be_rewritten(letter)):
             told = f"{why},《{name}》暂不放行,请照办后改写发出:{said.remark} {said.text}".strip()
             yield from _to_handler(ticket, occasion, told)
@@ -90,7 +96,7 @@ class Held:
         yield Discard(letter.message_id, rule="S0-4.3.2", why=f"{why}改写,原文不再发出")
         field = "held_answer" if field == "answer" and ticket.fields.get("held_answer") else field
         yield SetFields({field: said.text, "signed_text": said.text}, rule="S0-4.3.2", why=f"{why}改写")
-        yield Reply(letter.template, {word: said.text}, meets=letter.meets, rule="S0-4.3.2", why=f"{why}改写")
+        yield Reply(letter.template, {**_beside(ticket, letter), word: said.text}, meets=letter.meets, rule="S0-4.3.2", why=f"{why}改写")
         yield Remark(f"{why}:《{name}》改为:{said.text}", rule="S0-4.3.2")
         answer.done("rewrite", f"《{name}》按您的文字发出,原文不再发出;改写的文字同样经用语检查")
 
@@ -117,6 +123,19 @@ def _entitled(ticket: Ticket, occasion: Heard) -> Collection[str]:
     """Who may let a letter go: those who sign, and who was asked about this one."""
     asking = answered_letter(ticket, occasion.message)
     return {*SIGNING, asking.recipient} if asking else SIGNING
+
+
+def _gone(ticket: Ticket, occasion: Heard) -> str:
+    """Why the letter that a mail is about cannot be decided on any more."""
+    asking = answered_letter(ticket, occasion.message)
+    meant = asking.key.removeprefix(_KEY) if asking and asking.key.startswith(_KEY) else ""
+    letter = next((x for x in ticket.letters if meant and x.message_id == meant), None)
+    return not_held(letter) if letter else "未找到所指的暂缓函件,可能已经放行或已不再发出"
+
+
+def _beside(ticket: Ticket, letter: LetterRef) -> dict[str, Any]:
+    """What the letter says beside the words that are written anew."""
+    return {"alternative": ticket.fields.get("decline_alternative")} if letter.template == "replies/declined" else {}
 
 
 def _can_be_rewritten(letter: LetterRef) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kefud.api import (
+    VOCABULARY,
     AddTask,
     Assign,
     Classify,
@@ -35,6 +36,7 @@ from kefud.api import (
     Write,
     as_instant,
     chinese,
+    normalise_house,
     objection,
     parse_when,
     refusal,
@@ -42,7 +44,7 @@ from kefud.api import (
 
 from .customers import decide_extension
 from .departments import Answer, Departments, ask_extension, has_notice, lacking
-from .outcome import all_contributed, answered, between, held_answers, hindered, is_answer
+from .outcome import FORBIDDEN, all_contributed, answered, between, held_answers, hindered, is_answer, not_held
 from .repairs import filed, unreadable
 
 SIGNING = ("cs_manager", "leader_in_charge", "leadership")
@@ -63,13 +65,19 @@ ELSEWHERE = ("approve", "reject", "visit", "reopen")
 def release(ticket: Ticket, by: str, letter: str = "") -> Iterator[Decision]:
     """Held letters leave on the word of those who sign (RULES §9): all of the ticket, or the one with this id."""
     held = [x for x in ticket.letters if x.status == "held" and letter in ("", str(x.id))]
+    named = next((x for x in ticket.letters if letter == str(x.id)), None)
+    clean = [x for x in held if FORBIDDEN not in x.hold]
     if by not in SIGNING:
         names = "、".join(chinese(role) for role in SIGNING)
         yield Refuse(f"暂缓的函件由{names}放行", rule="S0-6.0")
     elif not held:
-        yield Refuse(f"没有编号为{letter}的暂缓函件" if letter else "没有暂缓的函件")
+        yield Refuse(not_held(named) if named else f"没有编号为{letter}的函件" if letter else "没有暂缓的函件")
     else:
-        yield from (Release(each.message_id, rule="S0-6.0", why=f"{chinese(by)}放行") for each in held)
+        yield from (Release(each.message_id, rule="S0-6.0", why=f"{chinese(by)}放行") for each in clean)
+        for each in held:
+            if each not in clean:
+                why = f"函件{each.id}有{each.hold},不能照原文放行,请改写后另行答复(S0-4.3.2)"
+                yield Refuse(why, rule="S0-4.3.2")
 
 
 class Orders:
@@ -116,6 +124,9 @@ class Orders:
             return
         if department and not self.departments.known(department):
             yield Refuse(f"没有部门“{department}”")
+            return
+        if handler and self.site.role(handler) is None and chinese(handler) == handler:
+            yield Refuse(f"没有岗位“{handler}”")
             return
         if department and self._is_handed_over(ticket, department):
             yield from self._hand_over(ticket, department, order)
@@ -211,18 +222,14 @@ class Orders:
             yield Refuse(f"没有部门“{to}”")
             return
         answer = Answer()
-        coordinated = order.by in ("property_manager", *SIGNING) and ticket.transfers > 0
-        steps = self.departments.hand_over(
-            ticket.changed(transfers=0) if coordinated else ticket, target, _text(order, "reason"), order.by, order.at, answer
-        )
-        yield from steps
+        yield from self.departments.hand_over(ticket, target, _text(order, "reason"), order.by, order.at, answer)
         for reason in answer.refused:
             yield Refuse(reason)
 
     def _extend(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         consent = _text(order, "consent", text=False)
         if consent and ticket.extension == "asked":
-            yield from decide_extension(ticket, consent in ("agreed", "yes", "同意"), self.site)
+            yield from decide_extension(ticket, consent in ("agreed", "yes", "同意"), order.at, self.site)
             yield from _done(ticket, order.at, "consent")
             return
         until = self._when(order, "until")
@@ -236,7 +243,7 @@ class Orders:
             name = next(str(d.values["extension_of"]) for d in asked if isinstance(d, SetFields))
             values = {"extension_until": until.isoformat() if until else "", "extension_reason": reason, "extension_of": name}
             after = ticket.changed(fields={**ticket.fields, **values})
-            yield from decide_extension(after, consent in ("agreed", "yes", "同意"), self.site)
+            yield from decide_extension(after, consent in ("agreed", "yes", "同意"), order.at, self.site)
 
     def _handle(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         given = {name: order.args[name] for name in REPORTED if order.args.get(name)}
@@ -338,6 +345,11 @@ class Orders:
         decision = "partly" if order.args.get("partly") else "adopted"
         reason, plan = _text(order, "reason"), _text(order, "plan", text=False)
         thanks = "感谢您的建议,建议已被采纳。" + (plan or reason)
+        if decision == "partly" and not (reason and plan):
+            yield Refuse("部分采纳须写明采纳的内容(plan)和其余未采纳的理由(reason)(S1-5.4.5)", rule="S1-5.4.5")
+            return
+        if decision == "partly":
+            thanks = f"感谢您的建议,已采纳其中一部分:{plan}。其余暂未采纳,理由:{reason}"
         values = {"adoption": decision, "adoption_reason": reason, "plan": plan, "answer": thanks, "answered_by": order.by}
         yield from self._adoption(ticket, order, values, thanked=True)
 
@@ -354,7 +366,15 @@ class Orders:
             yield Refuse("不予受理须同时写明理由和替代办法(S3-2.2.3)", rule="S3-2.2.3")
             return
         told = {"reason": reason, "alternative": alternative}
-        yield SetFields({"decline_reason": reason, "decline_alternative": alternative}, rule="S3-2.2.3", why="不予受理")
+        values = {"decline_reason": reason, "decline_alternative": alternative}
+        if refusal(ticket.changed(fields={**ticket.fields, **values}), "declined", order.by):
+            now = chinese(ticket.status)
+            yield Refuse(f"工单当前为“{now}”,不予受理只限派单之前;请办理后答复,或转办、报物业经理协调(S3-2.2.3)", rule="S3-2.2.3")
+            return
+        for letter in ticket.letters:
+            if letter.status == "held" and letter.template == "replies/declined":
+                yield Discard(letter.message_id, rule="S0-4.3.2", why="已另拟答复,原文不再发出")
+        yield SetFields(values, rule="S3-2.2.3", why="不予受理")
         hold = "" if order.by in SIGNING else "不予受理的答复须客服经理签发(S3-2.2.3)"
         if ticket.origin != "anonymous":
             letter = Reply("replies/declined", told, hold=hold, meets="reply", rule="S3-2.2.3", why="说明理由并提供替代办法")
@@ -366,6 +386,9 @@ class Orders:
 
     def _adoption(self, ticket: Ticket, order: Ordered, values: dict[str, Any], *, thanked: bool) -> Iterator[Decision]:
         rule = "S1-5.4.5"
+        if not between(ticket.status, "answered"):
+            yield Refuse(f"工单当前为“{chinese(ticket.status)}”,采纳与否已不能再登记", rule=rule)
+            return
         result = {"result": ticket.fields.get("result") or values["answer"]}
         why = "建议已采纳,致谢" if thanked else "建议未采纳,说明理由"
         yield SetFields({**result, **values}, rule=rule, why=why)
@@ -427,11 +450,16 @@ class Orders:
 
     def _classify(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:
         given = {name: _value(name, order.args[name]) for name in CLASSIFIED if order.args.get(name) is not None}
-        unknown = [str(given[n]) for n in ("kind", "urgency", "origin") if n in given and chinese(given[n]) == given[n]]
+        unknown = [given[n] for n in VOCABULARY if n in given and given[n] not in VOCABULARY[n]]
         lowered = _RANK.get(given.get("urgency", ""), 9) < _RANK.get(ticket.urgency, 0)
         if unknown:
             yield Refuse(f"没有这个类别:{'、'.join(unknown)}")
             return
+        if "house" in given and not (house := normalise_house(given["house"])):
+            yield Refuse(f"房号“{given['house']}”无法识别,请写如3号楼2单元501")
+            return
+        if "house" in given:
+            given["house"] = house
         if not given and not order.args.get("department") and not order.args.get("joint"):
             yield Refuse("请写明要更正的类别")
             return
@@ -440,8 +468,10 @@ class Orders:
             return
         why = f"{chinese(order.by)}更正分类:{_text(order, 'reason')}".rstrip(":")
         department = str(order.args.get("department") or "")
-        if department and not self.departments.known(department):
-            yield Refuse(f"没有部门“{department}”")
+        helpers = order.args.get("joint") or ()
+        joint = tuple(self.departments.known(str(x)) or str(x) for x in ((helpers,) if isinstance(helpers, str) else helpers))
+        if nobody := [x for x in (department, *joint) if x and not self.departments.known(x)]:
+            yield Refuse(f"没有部门“{'、'.join(nobody)}”")
             return
         if given:
             yield Classify(**given, decided=True, rule="S1-4.3.5", why=why)
@@ -454,8 +484,8 @@ class Orders:
             yield Notify((superior,), "reports/important", {"reasons": reasons}, rule="S0-4.2.4", why=why)
         if department:
             yield from self._led_by(department, rule="S1-4.3.5", why=why)
-        if joint := order.args.get("joint"):
-            yield Join((joint,) if isinstance(joint, str) else tuple(joint), rule="S0-4.2.2", why=why)
+        if joint:
+            yield Join(joint, rule="S0-4.2.2", why=why)
         yield Lock((*given, *(["department"] if department else [])), rule="S1-4.3.5", why=why)
 
     def _withdraw(self, ticket: Ticket, order: Ordered) -> Iterator[Decision]:

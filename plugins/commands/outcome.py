@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kefud.api import Decision, Delivered, LetterRef, Move, Remark, SetFields, Ticket, chinese, refusal
+from kefud.api import Decision, Delivered, Discard, LetterRef, Move, Moved, Remark, SetFields, Ticket, chinese, refusal
 
 ANSWERS = ("replies/answer", "replies/result", "replies/written-reply")
 """Letters that end a matter as far as it lies with us."""
 
 _LINE = ("reopened", "triaged", "assigned", "acknowledged", "in_progress", "handled", "verified", "answered")
+
+
+FORBIDDEN = "禁用语"
+"""How the language check names words that never leave (rule 13)."""
+
+OVERTAKEN = {
+    "answered": "已另行答复", "closed": "工单已办结", "merged": "工单已并案", "withdrawn": "顾客已撤回", "declined": "已不予受理",
+    "reopened": "已重新处理",
+}  # fmt: skip
+"""States in which what still waits for a person's word is not to be said any more, and why."""
+
+
+def overtaken(ticket: Ticket, occasion: Moved) -> Iterator[Decision]:
+    """A letter to the customer that is still held says what was, once the matter has gone on (S0-4.3.2)."""
+    waiting = [x for x in ticket.letters if x.status == "held" and x.recipient == "requester"]
+    if occasion.to == "verified":  # the result is written now
+        waiting, why = held_answers(ticket), "已另拟答复"
+    elif occasion.to in OVERTAKEN:
+        why = OVERTAKEN[occasion.to]
+        if ticket.fields.get("held_answer"):
+            yield SetFields({"held_answer": ""}, rule="S0-4.3.2", why=why)
+    else:
+        return
+    for letter in waiting:
+        yield Discard(letter.message_id, rule="S0-4.3.2", why=f"{why},原文不再发出")
+
+
+def not_held(letter: LetterRef) -> str:
+    """What became of a letter that is held no more."""
+    name = f"《{chinese(letter.template)}》"
+    if letter.status == "superseded":
+        return f"{name}已不再发出({letter.hold or '已由更新的函件代替'}),不能放行"
+    return f"{name}已发出" if letter.status == "sent" else f"{name}已放行"
 
 
 def held_answers(ticket: Ticket) -> list[LetterRef]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kefud.api import fold
+from kefud.api import fold, objection
 
 PHRASES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 LONGEST = 20_000
@@ -90,6 +90,35 @@ class Said:
         return self.whole.removesuffix(asked).strip(MARKS) if asked.strip(MARKS) else self.whole
 
 
+_DAY = re.compile(r"(?:20)?\d{2}[年./-]\d{1,2}[月./-]\d{1,2}日?|\d{1,2}月\d{1,2}日")
+_FOR_US_ONLY = re.compile(
+    "|".join(PHRASES["internal"]["words"]),
+)
+
+
+def fit_to_tell(progress: str) -> bool:
+    """Whether a department's own words on its progress may stand in a letter to the customer; what is meant for us may not (S1-5.1)."""
+    return not _FOR_US_ONLY.search(fold(progress)) and not objection(progress)
+
+
+_ACCEPTED = re.compile(
+    r"(?:同意|已|经|现场|我|于?\d{1,2}[日号]|今[天日]|上午|下午|[,、\s]){0,6}(?:验收|复验|验|核验|复查|核实)?(?:结果|情况)?[:,为是\s]{0,3}"
+    r"(?P<no>(?:不|未|没有?)(?:予)?(?:合格|通过|达标|同意验收)|退回(?:整改|返工|重做)|返工)?(?P<yes>(?:均|全部|已)?(?:合格|通过|达标|完毕|OK))?(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def acceptance(mail: str) -> tuple[bool, str] | None:
+    """What the first line of a mail says of an acceptance, passed or not, and the words that follow; None where it says nothing."""
+    text = spoken(mail)
+    found = _ACCEPTED.match(fold(text))
+    if found is None or not (found["no"] or found["yes"]):
+        return None
+    rest = text[found.start("rest") :].strip(MARKS)
+    spoiled = not found["no"] and _BUT.match(fold(rest))
+    return None if spoiled else (not found["no"], rest)
+
+
 def spoken(mail: str) -> str:
     """The words of the mail without greeting lines, signature and the phrases that mail programs add."""
     kept: list[str] = []
@@ -103,6 +132,16 @@ def spoken(mail: str) -> str:
         greeting = _GREETING.match(fold(text))
         text = text[greeting.end() :].strip() if greeting else text
     return text
+
+
+def unsigned(mail: str, name: str) -> str:
+    """A mail of an office less the last lines that bear its name, or a part of it, or the day."""
+    lines = mail.rstrip().splitlines()
+    while len(lines) > 1 and (last := lines[-1].strip()) and len(last) >= 2 and (last in name or name in last or _DAY.fullmatch(last)):
+        lines.pop()
+        while lines and not lines[-1].strip():
+            lines.pop()
+    return "\n".join(lines) if lines else mail
 
 
 def commands(mail: str) -> list[Said]:
@@ -220,15 +259,16 @@ def only_thanks(mail: str) -> bool:
 def consent(mail: str) -> bool | None:
     """A plain yes or no to more time, None for anything else: silence is no (S3-2.3.3)."""
     text = fold(spoken(mail))
-    said = _CONSENT["twice"].sub("", text)
+    said = _CONSENT["no_more"].sub("", _CONSENT["twice"].sub("", text))
+    twice = _CONSENT["twice"].search(text) is not None
     if _CONSENT["refuses"].search(said):
         return False
     clauses = [c.strip(MARKS) for c in _CLAUSE.findall(said)[:_LOOKED_AT]]
-    agrees = any(_CONSENT["yes"].fullmatch(c) for c in clauses)
+    agrees = any(_CONSENT["yes"].fullmatch(c) or _CONSENT["day_named"].fullmatch(c) for c in clauses)
     agrees = agrees or bool(clauses and _CONSENT["yes_at_first"].fullmatch(clauses[0]))
     if _CONSENT["presses"].search(said):
         return None if agrees else False
-    return True if agrees and said == text and not _CONSENT["unless"].search(text) else None
+    return True if agrees and not twice and not _CONSENT["unless"].search(said) else None
 
 
 def speaks_of_consent(mail: str) -> bool:

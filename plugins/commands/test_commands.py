@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,11 @@ def test_the_owner_reads_the_result_without_the_mark_before_it(site: Site, mark:
     """As Chinese is typed: with marks of full width."""
     outcome = wrote(site, repair(), f"已处理{mark}更换灯泡两只\uff0c照明恢复。")
     assert outcome.ticket.fields["result"] == "更换灯泡两只\uff0c照明恢复"
+
+
+def test_the_name_under_a_letter_is_no_part_of_the_result(site: Site) -> None:
+    outcome = wrote(site, repair(), "已处理:更换灯泡两只,照明恢复。\n\n样例物业\n2025年3月5日")
+    assert outcome.ticket.fields["result"] == "更换灯泡两只,照明恢复"
 
 
 def test_done_without_a_word_of_what_was_done_is_refused(site: Site) -> None:
@@ -357,6 +363,13 @@ def test_a_yes_moves_the_deadline(site: Site) -> None:
     assert after.fields["promised_at"] == "2025-03-08T17:00:00+08:00", "nobody is late for what was promised before (rule 24)"
 
 
+def test_a_yes_after_the_old_time_leaves_it_broken_and_sets_a_new_one(site: Site) -> None:
+    late = replace(RESOLVE, due=NOW - timedelta(hours=1))
+    after = owner_wrote(site, asked(site).changed(deadlines=(late,)), "同意").ticket
+    old, new = (d for d in after.deadlines if d.name == "resolve")
+    assert old.due < NOW == old.met and new.open and new.due.isoformat() == "2025-03-08T17:00:00+08:00"
+
+
 @pytest.mark.parametrize(("text", "verified"), [("不同意", True), ("再说吧", True), ("同意", False)])
 def test_anything_but_a_proven_yes_leaves_it(site: Site, text: str, verified: bool) -> None:
     assert owner_wrote(site, asked(site), text, verified).ticket.deadline("resolve") == RESOLVE
@@ -462,6 +475,15 @@ def test_the_doer_does_not_verify(site: Site) -> None:
     assert ordered(site, ticket, "verify", by="cs_clerk").ticket.status == "verified"
 
 
+def letters(outcome: Outcome, template: str) -> list[Write]:
+    return [d for d in outcome.decisions if isinstance(d, Write) and d.template == template]
+
+
+def test_the_handler_is_asked_by_letter_to_accept_the_work(site: Site) -> None:
+    (asked,) = letters(wrote(site, repair(), "已处理:更换灯泡两只,照明恢复。"), "reports/verify")
+    assert (asked.to, asked.data["result"]) == ("handler", "更换灯泡两只,照明恢复")
+
+
 def test_failed_acceptance_goes_back(site: Site) -> None:
     ticket = repair(status="handled", fields={"result": "已修", "done_by": "property_company"})
     outcome = ordered(site, ticket, "verify", passed=False, text="仍渗水")
@@ -521,6 +543,13 @@ def test_adoption_is_thanked_once_and_refusal_explained(site: Site) -> None:
     assert replies(declined) == ["replies/not-adopted"] and declined.ticket.fields["adoption"] == "declined"
 
 
+def test_who_adopts_a_part_says_which_and_why_not_the_rest(site: Site) -> None:
+    idea = repair(kind="suggestion", status="in_progress", department="property_company")
+    assert "其余未采纳的理由" in ordered(site, idea, "adopt", partly=True, reason="快递柜受消防通道限制").refused[0]
+    outcome = ordered(site, idea, "adopt", partly=True, plan="二季度铺软地垫", reason="快递柜受消防通道限制")
+    assert "二季度铺软地垫" in outcome.ticket.fields["answer"] and "快递柜受消防通道限制" in outcome.ticket.fields["answer"]
+
+
 def test_anonymous_ideas_are_thanked_on_the_board(site: Site) -> None:
     outcome = ordered(site, repair(kind="suggestion", origin="anonymous", status="in_progress"), "adopt", reason="好")
     assert not replies(outcome) and [d.data["public"] for d in outcome.decisions if isinstance(d, Draw)] == [True]
@@ -558,6 +587,13 @@ def test_a_decline_needs_reason_alternative_and_signature(site: Site) -> None:
     assert gone.ticket.status == "declined"
     signed = ordered(site, ticket, "decline", by="cs_manager", reason="不在范围", alternative="请联系街道办")
     assert next(d for d in signed.decisions if isinstance(d, Reply)).hold == ""
+
+
+@pytest.mark.parametrize("status", ["assigned", "in_progress", "handled", "closed"])
+def test_nothing_is_declined_that_was_given_out(site: Site, status: str) -> None:
+    given = repair(kind="complaint", status=status)
+    outcome = ordered(site, given, "decline", reason="不在范围", alternative="请联系街道办", by="cs_manager")
+    assert "派单之前" in outcome.refused[0] and not replies(outcome) and "decline_reason" not in outcome.ticket.fields
 
 
 def test_missing_papers_are_asked_for_once(site: Site) -> None:
@@ -721,3 +757,57 @@ def test_what_the_department_says_in_other_words_is_read_by_the_handler(site: Si
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Commands(site))
+
+
+@pytest.mark.parametrize(("text", "told"), [("我在休假,3月10日返岗,急事请联系王主管", True), ("您的邮件已送达", False)])
+def test_the_handler_hears_that_the_department_is_away(site: Site, text: str, told: bool) -> None:
+    message = Message("mail", NOW, text=text, automatic="auto-replied", message_id="<v@x>")
+    outcome = deliberate(repair(), Heard(NOW, message, Author("stranger", "property_company")), [Commands(site)])
+    assert [d.template for d in outcome.decisions if isinstance(d, Write)] == ["reports/alert"] * told
+    assert outcome.ticket.status == "assigned"
+
+
+def test_who_asks_for_more_time_has_the_notice(site: Site) -> None:
+    outcome = wrote(site, repair(), "申请延期至3月20日17时，因配件未到")
+    assert outcome.ticket.status == "acknowledged" and outcome.ticket.extension == "asked"
+
+
+def test_who_brought_the_matter_gets_no_receipt_of_orders(site: Site) -> None:
+    brought = repair(requester=Requester("样例物业", "", "wuye@property.example.com"), department="engineering", origin="property_company")
+    assert transcript(wrote(site, brought, "请问办到什么程度了，请尽快书面回复")) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["正在处理，这个业主老是投诉，是个刺头，别理他太多", "已安排人员上门，先拖几天", "已安排，先稳住业主别找媒体", "已安排上门，这不关我们的事"],
+)
+def test_what_is_meant_for_us_is_not_told_to_the_owner(site: Site, text: str) -> None:
+    outcome = wrote(site, repair(), text)
+    assert "progress_note" not in outcome.ticket.fields and outcome.ticket.status == "in_progress"
+    assert text[-6:] in letters(outcome, "reports/alert")[0].data["text"]
+
+
+def test_an_arrangement_is_told_to_the_owner(site: Site) -> None:
+    assert wrote(site, repair(), "已安排，明天上午到场检修").ticket.fields["progress_note"] == "已安排，明天上午到场检修"
+def understood(site: Site, ticket: Ticket, says: str, text: str, *, verified: bool = True, medium: Any = "mail") -> Outcome:
+    """A message without number that was understood as the customer's word on the ticket."""
+    heard = Heard(NOW, Message(medium, NOW, text=text), Author("requester", verified=verified), says=says)
+    return deliberate(ticket, heard, [Commands(site)])
+
+
+def test_what_was_understood_as_a_withdrawal_is_one(site: Site) -> None:
+    words = "业主来电 地灯已经自己亮了 前几天的报修取消"
+    after = understood(site, repair(), "withdraw", words, medium="call").ticket
+    assert (after.status, after.fields["withdrawal"]) == ("withdrawn", words)
+    unproven = understood(site, repair(), "withdraw", words, verified=False)
+    assert unproven.ticket.status == "assigned"
+    assert [d.to for d in unproven.decisions if isinstance(d, Write)] == ["handler"]
+    doubtful = understood(site, repair(), "withdraw?", "灯好了,报修取消,另外门也坏了")
+    assert doubtful.ticket.status == "assigned" and tasks(doubtful) == ["confirm"]
+
+
+def test_the_owner_learns_that_a_safety_matter_goes_on(site: Site) -> None:
+    told = [d.template for d in owner_wrote(site, repair(category="safety"), "我要撤回投诉").decisions if isinstance(d, Reply)]
+    assert told == ["replies/stays-open"]
+    unproven = owner_wrote(site, repair(category="safety"), "我要撤回投诉", verified=False)
+    assert not [d for d in unproven.decisions if isinstance(d, Reply)]

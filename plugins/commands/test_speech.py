@@ -49,6 +49,8 @@ def found(text: str) -> list[str]:
         ("转 工程部 因 属结构问题", ["transfer"]),
         ("请转设计部门处理", ["transfer"]),
         ("退回 因 房号不清", ["return"]),
+        ("经查,信报箱由快递公司投放并维护,不在我司服务范围内,现将该单退回,请另行联系", ["return"]),
+        ("把旧锁退回厂家后再换", []),
         ("此事不属于我司职责,请转工程部", ["return", "transfer"]),
         ("暂不采纳,场地不足", ["not_adopted"]),
         ("经研究,同意采纳", ["adopted"]),
@@ -152,6 +154,19 @@ def test_who_agrees_may_name_themselves(mail: str) -> None:
 
 @pytest.mark.parametrize(
     "mail",
+    ["五一都放假,能理解。14号就14号,我没问题,别再往后拖就成。", "那就14号吧,我这边没意见", "好的,同意,不要再拖就行"],
+)
+def test_no_more_than_that_is_a_yes(mail: str) -> None:
+    assert consent(mail) is True
+
+
+@pytest.mark.parametrize("mail", ["别再往后拖就成", "14号就14号?", "14号就14号,但误工费你们出", "不同意,别再拖就行"])
+def test_a_wish_without_a_yes_is_none(mail: str) -> None:
+    assert consent(mail) is not True
+
+
+@pytest.mark.parametrize(
+    "mail",
     [
         "我不同意延期,请按时修。", "好的,知道了,但是我不同意再拖。", "同意不了,太久了。", "可以理解,但不接受延期", "你好,收到。延期的事我不能接受",
         "怎么可能同意", "不行,等不了", "不能再拖了", "没法接受",
@@ -179,6 +194,9 @@ def test_a_yes_with_an_if_or_a_but_is_for_a_person(mail: str) -> None:
         ("怎么还没人来修?", "chase"),
         ("都过了三天了,至今没有结果", "chase"),
         ("麻烦催一下", "chase"),
+        ("都一个多礼拜啦,师傅影子都没见着,到底啥时候来呀?", "chase"),
+        ("都两周了,推拉门还是老样子", "chase"),
+        ("麻烦给个准信儿。", "chase"),
         ("我要撤回投诉", "withdraw"),
         ("已经好了,不用处理了", "withdraw"),
         ("请换一家维修队来修", "others"),
@@ -193,6 +211,7 @@ def test_what_customers_say(mail: str, what: str) -> None:
     "mail",
     [
         "撤回", "请把我的报修撤销吧", "是误会,请撤销投诉", "水管自己修好了,不用来了,谢谢", "不用修了,谢谢师傅", "撤回,不投诉了。",
+        "不用来了,我自己通好了", "灯自己亮了,不用来了。",
         "我是5号楼1单元201的业主何样板,电话13800000201,我要取消报修。",
     ],
 )
@@ -214,7 +233,10 @@ def test_nobody_withdraws_by_accident(mail: str) -> None:
 
 @pytest.mark.parametrize(
     "mail",
-    ["我想撤回投诉,另外北门的灯坏了", "撤回投诉可以,但要先道歉", "不用处理了,我去住建局投诉", "报修取消了", "先不用来了,等我通知", "不用来了"],
+    [
+        "我想撤回投诉,另外北门的灯坏了", "撤回投诉可以,但要先道歉", "不用处理了,我去住建局投诉", "报修取消了", "先不用来了,等我通知", "不用来了",
+        "通道被车堵住的那个投诉我想撤了,算了",
+    ],
 )
 def test_what_only_sounds_like_a_withdrawal_is_asked_back(mail: str) -> None:
     assert withdrawal(mail) is None

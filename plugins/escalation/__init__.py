@@ -201,13 +201,17 @@ class Escalation:
         if at < deadline.due:
             yield Reminded("sign_off", 0, deadline.due, rule=deadline.rule)
             return
-        notice = ticket.document("notice")
         yield Reminded("sign_off", 1, None, rule=deadline.rule, why="联系单未签收,电话提醒")
-        text = f"联系单{notice.number if notice else ''}发出后两个服务小时仍未签收,请电话提醒{self._department(ticket)}"
+        silent = self._unsigned(ticket)
+        numbers = "、".join(number for id in silent for number in _notices_to(ticket, id))
+        text = f"联系单{numbers}发出后两个服务小时仍未签收,请电话提醒{self._department(ticket)}"
         yield AddTask("phone", ticket.handler or "cs_clerk", text, key=f"phone:{ticket.round}", rule=deadline.rule)
         yield Write("handler", "reports/task", {"text": text}, key=_key("phone", deadline, "", "handler"), rule=deadline.rule)
 
     def _unacknowledged(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
+        if _is_dealt_with(ticket):
+            yield DropClock("acknowledge", rule=deadline.rule, why="已处理,不再催签")
+            return
         if at < deadline.due:
             yield Reminded("acknowledge", 0, deadline.due, rule=deadline.rule)
             return
@@ -234,6 +238,9 @@ class Escalation:
 
     def _important(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
         """Not acknowledged: one rung further every half hour, up to the top of the ladder (S0-4.2.1)."""
+        if _is_dealt_with(ticket):
+            yield DropClock("important", rule=deadline.rule, why="已处理,不再逐级上报")
+            return
         if at < deadline.due:
             yield Reminded("important", 0, deadline.due, rule=deadline.rule)
             return
@@ -246,14 +253,18 @@ class Escalation:
             why = "重要事项三十分钟内未签阅,报上一级"
             yield Escalate(ladder[place], place + 1, rule="S0-4.2.5", why=why)
             key = _key("important", deadline, str(place), ladder[place])
-            yield Write(ladder[place], "reports/important", {"reasons": [why]}, key=key, rule="S0-4.2.5", why=why)
+            reasons = [why, *filter(None, [str(ticket.fields.get("scene_report") or "")])]
+            yield Write(ladder[place], "reports/important", {"reasons": reasons}, key=key, rule="S0-4.2.5", why=why)
 
     def _department(self, ticket: Ticket) -> str:
         """Who has not signed: the leading department; where we lead, those who were asked to contribute."""
+        return "、".join(self._name_of(ticket, id) for id in self._unsigned(ticket))
+
+    def _unsigned(self, ticket: Ticket) -> list[str]:
         if ticket.department in (None, "cs_center") and ticket.has_unanswered_joint:
             given = ticket.fields.get("contributions") or {}
-            return "、".join(self._name_of(ticket, id) for id in ticket.joint if id not in given)
-        return self._name_of(ticket, ticket.department or "cs_center")
+            return [id for id in ticket.joint if id not in given]
+        return [ticket.department or "cs_center"]
 
     def _name_of(self, ticket: Ticket, id: str) -> str:
         party = self.site.party(str(ticket.fields.get("contractor") or id) if id == "contractor" else id)
@@ -261,6 +272,16 @@ class Escalation:
 
     def _text(self, instant: datetime) -> str:
         return local(instant, self.calendar.zone)
+
+
+def _notices_to(ticket: Ticket, id: str) -> list[str]:
+    """The numbers of the notices that stand for a department; for "contractor" those of the firm chosen."""
+    its = str(ticket.fields.get("contractor") or id) if id == "contractor" else id
+    return [d.number for d in ticket.documents if d.form == "notice" and not d.void and d.to == its][-1:]
+
+
+def _is_dealt_with(ticket: Ticket) -> bool:
+    return not ticket.is_open or ticket.status in ("handled", "verified", "answered", "visiting")
 
 
 def unread(ticket: Ticket) -> tuple[str, ...]:

@@ -161,6 +161,17 @@ def test_who_cannot_be_written_to_is_called_with_progress(site: Site) -> None:
     assert [d.kind for d in outcome.decisions if isinstance(d, AddTask)] == ["progress"]
 
 
+def test_each_joint_department_is_called_about_its_own_notice(site: Site) -> None:
+    """Who has contributed is not called; the number is that of the notice the other got."""
+    papers = (Document("notice", "客联〔2025〕001号", to="design"), Document("notice", "客联〔2025〕002号", to="engineering"))
+    both = {"department": "cs_center", "kind": "consultation", "joint": ("design", "engineering"), "documents": papers}
+    silent = clock("sign_off", "03-03T10:00", "03-03T12:00", "2 service_hours")
+    for given, said in ({}, "客联〔2025〕001号、客联〔2025〕002号"), ({"engineering": "可行"}, "联系单客联〔2025〕001号发出"):
+        ticket = complaint(silent, **both, fields={"contributions": given})  # type: ignore[arg-type]
+        outcome = due(site, ticket, "sign_off", "03-03T12:00")
+        assert [d.text for d in outcome.decisions if isinstance(d, AddTask) and said in d.text]
+
+
 def test_a_notice_not_signed_for_becomes_a_phone_call_then_a_matter_for_the_property_manager(site: Site) -> None:
     silent = (
         clock("sign_off", "03-03T10:00", "03-03T12:00", "2 service_hours"),

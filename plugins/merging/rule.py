@@ -23,8 +23,14 @@ from kefud.api import (
 )
 
 from .likeness import elsewhere, likeness, near, of_the_estate, pairs, places, things
+from .word import TakenBack, again, says_more, taken_back, tells_result
 
 CLOSED = ("closed", "archived", "declined", "merged", "withdrawn")
+SETTLED = ("answered", "visiting", "closed", "archived")
+"""States in which the work is done; what is told to be as bad as before is taken up again there, except from the archive."""
+VISITED = ("complaint", "repair")
+MOST_SIGNATURES = 60
+LONGEST_SIGNATURE = 32
 SAME_SORTS = frozenset({"complaint", "repair", "suggestion", "consultation"})
 
 
@@ -50,7 +56,13 @@ class Merging:
     def _opened(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
         start = ticket.started_at or occasion.message.received_at
         words = pairs(ticket.summary or ticket.subject)
+        if ticket.origin == "owner" and ticket.kind in SAME_SORTS:
+            word = list(self._word(ticket, occasion))
+            if word:
+                yield from word
+                return
         known = occasion.similar if ticket.origin == "anonymous" else occasion.related
+        yield from self._signed_by_many(ticket)
         recent = [r for r in known if self._in_window(r.started_at, start) and r.number != ticket.number]
         target = self._target(ticket, words, recent)
         if target is not None:
@@ -129,6 +141,75 @@ class Merging:
         yield Remark(f"与{target.number}为同一事项,并入该单;来件中的新要求一并办理", rule="S0-3.2")
         yield Merge(target.number, rule="S0-3.2", why="同一户、同一事项,在并案期限内")
 
+    # the customer's word on a matter on record
+
+    def _word(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
+        """What takes a matter back, or tells of one that was done and is as before, belongs to its ticket (S3-2.5.4)."""
+        mine = [r for r in occasion.related if r.number != ticket.number and self._may_speak_of(ticket, r)]
+        text = f"{ticket.subject}\n{occasion.message.text}" if ticket.subject not in occasion.message.text else occasion.message.text
+        back = taken_back(text, ticket.requester.name)
+        if back:
+            said = list(self._taken_back(ticket, [r for r in mine if r.status not in CLOSED], back))
+            if said:
+                yield from said
+                return
+        if target := self._spoken_of(ticket, mine, text):
+            yield Merge(target.number, "more", rule="S0-3.2", why="同一户就在办事项补充情况或告知结果")
+            return
+        told = again(text)
+        if told is not False:
+            yield from self._as_before(ticket, mine, sure=told is True)
+
+    def _may_speak_of(self, ticket: Ticket, other: Related) -> bool:
+        hidden = ticket.urgency == "emergency" and other.urgency != "emergency"
+        return not hidden and _same_people(ticket, other)
+
+    def _taken_back(self, ticket: Ticket, mine: list[Related], back: TakenBack) -> Iterator[Decision]:
+        """The matter it names by its words, else the household's only open one; where that is not plain a person asks."""
+        rule, words = "S3-2.5.4", pairs(back.about)
+        alike = sorted(mine, key=lambda r: (likeness(words, pairs(r.summary)), r.started_at), reverse=True)
+        if alike:
+            scores = [likeness(words, pairs(r.summary)) for r in alike]
+            named = scores[0] > 0 or bool(things(back.about) & things(alike[0].summary))
+            if words and not named and not back.outright:
+                return
+            plain = (named and scores[0] not in scores[1:]) or (len(alike) == 1 and not words)
+            says = "withdraw" if back.sure and plain else "withdraw?"
+            yield Merge(alike[0].number, says, rule=rule, why="同一户撤回在办事项" if plain else "同一户似撤回在办事项")
+        elif back.sure and back.outright and ticket.category != "safety":
+            yield Classify(kind="consultation", category="general", rule=rule, why="顾客表示撤回,未找到其在办工单,不派单")
+            yield Remark("顾客表示撤回,未找到其在办的工单,请联系核对", rule=rule)
+
+    def _spoken_of(self, ticket: Ticket, mine: list[Related], text: str) -> Related | None:
+        """The matter a message adds to in as many words, or says is done; the one it names, where only one comes near."""
+        adds, done = says_more(text), tells_result(text)
+        if not adds and not done:
+            return None
+        told, words = _told(ticket), pairs(done or ticket.summary or ticket.subject)
+        at_work = [r for r in mine if r.status not in CLOSED and r.kind in SAME_SORTS and (adds or r.status in SETTLED)]
+        scored = [(likeness(words, pairs(r.summary)), r) for r in at_work if not elsewhere(told, r.summary)]
+        fit = [(score, r) for score, r in scored if score >= self.chased or _of_one_thing(told, r.summary)]
+        score, nearest = max(fit, key=lambda pair: pair[0], default=(0.0, None))
+        return nearest if sum(s == score for s, _ in fit) == 1 else None
+
+    def _as_before(self, ticket: Ticket, mine: list[Related], sure: bool) -> Iterator[Decision]:
+        told, words = _told(ticket), pairs(ticket.summary or ticket.subject)
+        needed = self.chased if sure else self.same
+        scored = [(likeness(words, pairs(r.summary)), r) for r in mine if r.kind in VISITED and not elsewhere(told, r.summary)]
+        fit = [(score, r) for score, r in scored if score >= needed or _of_one_thing(told, r.summary)]
+        if not fit:
+            return
+        target = max(fit, key=lambda pair: (pair[0], pair[1].started_at))[1]
+        if target.status not in SETTLED:
+            return
+        rule, why = "S3-2.5.4", f"{target.number}已办理,顾客反映问题依旧"
+        yield Classify(important=True, rule="S0-4.2.1", why=why)
+        yield Effect(("report_up:cs_supervisor",), rule="S0-4.2.1", why=why)
+        yield Relate((target.number,), rule=rule, why=why)
+        yield Remark(why, rule=rule)
+        if target.status != "archived":
+            yield Merge(target.number, "again", rule=rule, why=why)
+
     # matters that have to do with each other
 
     def _linked(self, ticket: Ticket, words: frozenset[str], recent: list[Related]) -> Iterator[Decision]:
@@ -157,6 +238,15 @@ class Merging:
             yield Effect(("group_complaint", "report_up:cs_supervisor"), rule="S0-4.2.1", why="多户反映同一事项")
             yield Relate(tuple(r.number for r in same), rule="S0-3.2", why="多户反映同一事项")
 
+    def _signed_by_many(self, ticket: Ticket) -> Iterator[Decision]:
+        """One letter that several households sign, each with its house (§2, D13)."""
+        if ticket.origin != "owner" or ticket.kind not in ("complaint", "repair", "suggestion"):
+            return
+        houses = {house for line in _signatures(ticket.text) for house in places(line) if house.count("-") == 2}
+        if len(houses) >= self.households:
+            yield Classify(important=True, rule="S0-4.2.1", why=f"{len(houses)}户联名")
+            yield Effect(("group_complaint", "report_up:cs_supervisor"), rule="S0-4.2.1", why="多户联名")
+
     def _is_same_trouble(self, ticket: Ticket, words: frozenset[str], other: Related) -> bool:
         """The same words in the same building; where no building is named the words alone must be very alike."""
         score = likeness(words, pairs(other.summary))
@@ -165,6 +255,16 @@ class Merging:
         if common and (together or of_the_estate(common)):
             return True
         return score >= (self.group if together else self.group_elsewhere)
+
+
+def _signatures(text: str) -> Iterator[str]:
+    """The short lines at the end of a letter that name a house; those without, such as the date, are passed over."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    for line in reversed(lines[1:][-MOST_SIGNATURES:]):
+        if len(line) > LONGEST_SIGNATURE:
+            return
+        if places(line):
+            yield line
 
 
 def _told(ticket: Ticket) -> str:

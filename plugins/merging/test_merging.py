@@ -218,3 +218,145 @@ def test_lifts_of_three_buildings_are_three_troubles(rule: Merging) -> None:
 
 def test_two_rooms_are_two_leaks(rule: Merging) -> None:
     assert not target(judged(rule, new("厨房水槽下面漏水了"), (old("主卧吊顶漏水"),)))
+
+
+# the customer's word on a matter on record
+
+LAMP = "单元门口地灯不亮"
+
+
+def says(decisions: list[Decision]) -> str:
+    return next((d.says for d in decisions if isinstance(d, Merge)), "-")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "业主来电 地灯已经自己亮了 前几天的报修取消", "业主来电,单元门口地灯好了,报修撤销", "门口地灯那个报修,自己弄好了,请销单。",
+        "上礼拜五报的地灯不亮,我老公昨天自己弄好了,就别派人来了,这单子帮我销掉吧。谢谢哈。", "前几天的报修取消", "地灯亮了,不用来了",
+    ],
+)  # fmt: skip
+def test_a_matter_taken_back_is_a_word_on_its_ticket(rule: Merging, text: str) -> None:
+    decisions = judged(rule, new(text), (old(LAMP, days=30),))
+    assert target(decisions) == "KF20250309-0001" and says(decisions) == "withdraw"
+    assert not any(name.startswith("duplicate_of") for name in effects(decisions))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "地灯好了,报修取消,另外门坏了请修", "地灯的报修取消了,一直没人来", "今天地灯不用来了,明天再来修", "厨房水槽通好了,报修取消",
+        "地灯先不用来了,等我通知", "地灯不用修了,我去住建局投诉",
+    ],
+)  # fmt: skip
+def test_what_may_be_a_withdrawal_is_for_a_person(rule: Merging, text: str) -> None:
+    decisions = judged(rule, new(text), (old(LAMP),))
+    assert target(decisions) and says(decisions) == "withdraw?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["地灯报修被取消了", "为什么取消我的报修", "别取消我的投诉,地灯不亮", "你们说地灯不用修", "要求取消停车费", "地灯还要不要处理"],
+)
+def test_nothing_is_taken_back_by_accident(rule: Merging, text: str) -> None:
+    assert says(judged(rule, new(text), (old(LAMP),))) in ("", "-")
+
+
+def test_of_several_open_matters_the_one_named_is_taken_back(rule: Merging) -> None:
+    both = (old(LAMP), old("厨房水槽下水慢", number="KF20250308-0001", category="house_quality"))
+    assert target(judged(rule, new("厨房水槽自己通好了,报修取消"), both)) == "KF20250308-0001"
+    assert says(judged(rule, new("前几天的报修取消"), both)) == "withdraw?"
+
+
+def test_a_withdrawal_without_a_ticket_orders_nothing(rule: Merging) -> None:
+    [sorts] = [d for d in judged(rule, new("前几天的报修取消")) if isinstance(d, Classify)]
+    assert (sorts.kind, sorts.category) == ("consultation", "general")
+
+
+def test_an_emergency_is_taken_back_by_no_ordinary_ticket(rule: Merging) -> None:
+    assert says(judged(rule, new("地灯着火了,报修取消", urgency="emergency"), (old(LAMP),))) in ("", "-")
+
+
+CEILING = "卫生间吊顶滴水"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你们前几天派人弄过卫生间吊顶,当天是不滴了,这两天楼上一洗澡又开始嗒嗒嗒,跟没弄一样。", "上次修过的卫生间吊顶又滴水了,请重新处理",
+        "业主称上回修过的卫生间吊顶还是老样子", "卫生间吊顶又滴水了",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", ["visiting", "closed"])
+def test_what_was_done_and_is_as_before_is_a_word_on_its_ticket(rule: Merging, text: str, status: str) -> None:
+    decisions = judged(rule, new(text), (old(CEILING, days=19, status=status),))
+    assert target(decisions) == "KF20250309-0001" and says(decisions) == "again"
+
+
+def test_what_is_archived_is_followed_by_an_important_ticket_beside_it(rule: Merging) -> None:
+    decisions = judged(rule, new("上次修过的卫生间吊顶又滴水了"), (old(CEILING, days=50, status="archived"),))
+    assert not target(decisions) and any(isinstance(d, Relate) for d in decisions)
+    assert any(isinstance(d, Classify) and d.important for d in decisions)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("上次修过的厨房灯又不亮了", {}), ("卫生间吊顶滴水", {}), ("上次修过的卫生间吊顶又滴水了", {"house": "3-1-604"}),
+        ("上次修过的阳台吊顶又滴水了", {}), ("上次修过的卫生间吊顶又滴水了", {"kind": "praise"}),
+    ],
+)  # fmt: skip
+def test_another_matter_takes_nothing_up_again(rule: Merging, text: str, changes: dict[str, Any]) -> None:
+    assert says(judged(rule, new(text, **changes), (old(CEILING, days=19, status="closed"),))) == "-"
+
+
+def test_work_in_progress_is_not_begun_again(rule: Merging) -> None:
+    assert says(judged(rule, new("上次修过的卫生间吊顶又滴水了"), (old(CEILING, status="in_progress"),))) == ""
+
+
+JOINT = "8号楼地下水泵夜里嗡嗡响,床都跟着震,我们几家两个月没睡好觉,要求装减震。\n8-3-201 何样板\n8-3-301 魏占空\n8-3-401 吕例句\n2025年3月9日"
+
+
+def test_a_letter_that_three_households_sign_is_a_group(rule: Merging) -> None:
+    joint = new(JOINT.partition("\n")[0], kind="complaint", house="8-3-201", text=JOINT, origin="owner")
+    decisions = judged(rule, joint)
+    assert "group_complaint" in effects(decisions) and any(isinstance(d, Classify) and d.important for d in decisions)
+    alone = joint.changed(text="8-3-201、8-3-301和8-3-401的人半夜都在吵,请处理一下,我已经三天没有睡好觉了,实在受不了。\n8-2-101 何样板")
+    assert "group_complaint" not in effects(judged(rule, alone))
+
+
+SLAB = "阳台地漏反水"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["阳台地漏反水那张单子补充个情况:楼上一排水就往上冒泡,我拿塑料袋堵着", "补充一下情况,阳台地漏昨晚又拍了视频", "地漏的报修,我再补充几点:味道很冲"],
+)
+def test_what_adds_to_a_matter_on_record_goes_to_its_ticket(rule: Merging, text: str) -> None:
+    decisions = judged(rule, new(text), (old(SLAB, days=15), old("书房木地板起鼓", number="KF20250301-0009", days=15)))
+    assert target(decisions) == "KF20250309-0001" and says(decisions) == "more"
+
+
+def test_what_adds_to_nothing_on_record_is_a_matter_of_its_own(rule: Merging) -> None:
+    text = "车位的事补充一下情况,旁边那辆车还是压线"
+    assert not target(judged(rule, new(text), (old(SLAB, days=15),)))
+    assert not target(judged(rule, new("阳台地漏补充一下情况"), (old(SLAB, days=15, status="closed"),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "joins"),
+    [
+        ("门框已经固定好了,师傅挺细致,我这边没啥意见,可以结了", "visiting", True), ("门框固定好了,挺满意", "answered", True),
+        ("门框已经固定好了,没意见", "in_progress", False), ("门框固定好了,但锁又卡了", "visiting", False),
+        ("门框固定好了,没意见。另外厨房灯不亮", "visiting", False), ("门框固定好了吗", "visiting", False),
+        ("吊灯装好了,挺满意", "visiting", False),
+    ],
+)  # fmt: skip
+def test_who_tells_that_it_is_done_answers_the_visit(rule: Merging, text: str, status: str, joins: bool) -> None:
+    decisions = judged(rule, new(text, category="house_quality"), (old("入户门门框松动", days=14, status=status),))
+    assert (says(decisions) == "more") is joins
+
+
+def test_floorboards_are_one_thing(rule: Merging) -> None:
+    asked = new("书房地板说好上周来换,过了一个多礼拜连个人都没露面,要求另请别家来做", effects=("customer_chased",))
+    assert target(judged(rule, asked, (old("书房木地板起鼓", days=18),))) == "KF20250309-0001"

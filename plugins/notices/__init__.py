@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kefud.api import (
     AddTask,
+    Author,
     Corrected,
     Decision,
     Draw,
@@ -23,6 +24,7 @@ from kefud.api import (
     SetFields,
     Site,
     Ticket,
+    VoidDocument,
     Write,
     chinese,
     hookimpl,
@@ -30,6 +32,7 @@ from kefud.api import (
 )  # fmt: skip
 
 from .recipients import Recipients, said_by_customer
+from .relief import relieved, says_it_is_over
 
 ALARMED = ("duty_officer", "property_company", "cs_supervisor")
 PASSED_ON = ("triaged", "need_info", "assigned", "acknowledged", "in_progress", "reopened")
@@ -54,6 +57,8 @@ class Notices:
                 return self._worse(ticket, occasion.at)
             case Heard() if ticket.is_open and ticket.important and ticket.fields.get("worse_at") == occasion.message.mark:
                 return self._alarm(ticket, occasion.at)
+            case Heard(author=Author(role="requester")) if _is_alarm(ticket) and says_it_is_over(occasion.message.text):
+                return relieved(ticket, occasion, self.site)
             case Corrected(command="classify" | "assign") if ticket.is_open:
                 return self._corrected(ticket, occasion)
             case Moved(to="reopened"):
@@ -127,6 +132,9 @@ class Notices:
             text = f"本件分类已更正,改由{now}办理,请停止办理;已做的请书面告知我中心。"
             key = f"relieved:{len(ticket.documents)}"
             yield Write(before, "reports/alert", {"text": text}, key=key, rule="S1-4.3.6", why="更正分类,改由他部门办理")
+            for notice in was.documents:
+                if notice.form == "notice" and not notice.void and notice.to == before and before not in ticket.joint:
+                    yield VoidDocument("notice", notice.number, rule="S1-4.3.6", why=f"改由{now}办理")
 
     def _passed_on(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
         if ticket.round in (ticket.fields.get("noticed_rounds") or ()):
@@ -183,11 +191,17 @@ class Notices:
 
     def _circulate(self, ticket: Ticket) -> Iterator[Decision]:
         start = str(ticket.fields.get("policy_from") or "")
+        number = next((e.partition(":")[2] for e in ticket.effects if e.startswith("incoming_notice_no:")), "")
         for role in CIRCULATED:
             if role != ticket.handler and self.site.role(role):
-                data = {"valid_from": start}
+                data = {"valid_from": start, "incoming_number": number}
                 key = f"circulation:{role}"
                 yield Write(role, "reports/circulation", data, key=key, rule="S1-5.5.3", why="传阅,统一口径")
+
+
+def _is_alarm(ticket: Ticket) -> bool:
+    """Whether an emergency is open, and nobody has said yet that it is dealt with."""
+    return ticket.urgency == "emergency" and ticket.status in ("registered", *PASSED_ON)
 
 
 def _new_words(ticket: Ticket) -> str:

@@ -14,13 +14,16 @@ from kefud.api import (
     Site,
     Term,
     Ticket,
+    asks_for_confidence,
     chinese,
     contact_shown,
     due,
     find_phones,
     fold,
+    hides_house,
     parse_term,
     sentences,
+    without_traces,
 )
 
 REQUESTS: dict[str, dict[str, str]] = tomllib.loads((Path(__file__).parent / "requests.toml").read_text("utf-8"))
@@ -30,9 +33,6 @@ _OF_SOMEBODY = re.compile(r"[\W_0-9]|业主|住户|女士|先生|联系|电话|�
 LEAST = 4
 """Characters that tell something."""
 _CLAUSE = re.compile(r"[^,，;；]+[,，;；]?")
-_CONFIDENTIAL = re.compile(
-    r"(?:不要|别|勿|不能|不得|请不|不想)[^。]{0,12}(?:告诉|透露|泄露|泄漏|告知|知道|说出)|保密|我的(?:电话|姓名|名字)"
-)
 _FORMAL = re.compile(
     r"\s*(?:(?:尊敬的|敬爱的)?[^,。!?\n]{0,16}(?:您好|你好|:)[,。!: ]*|此致|敬礼|谢谢|祝好|(?:住户|业主|居民)们?"
     r"|[0-9年月日./ -]{4,}|[一二三四五六七八九十〇零年月日]{4,})[!。. ]*"
@@ -57,13 +57,13 @@ class Recipients:
         return party.id if party else ticket.department or ""
 
     def notices(self, ticket: Ticket, at: datetime, *, again: bool = False) -> Iterator[Notice]:
-        """One for the lead department, one for each joint one; ``again`` in a new round, to the lead alone."""
+        """One for the lead department, one for each joint one; ``again`` in a new round, to the lead alone where one leads."""
         lead = ticket.department
         if lead and lead != "cs_center":
             yield self._to_lead(ticket, lead, at, again=again)
         if ticket.has("major_quality") and lead != "engineering":
             yield self._liability(ticket, at)
-        if again:
+        if again and lead and lead != "cs_center":
             return
         for department in ticket.joint:
             if department not in (lead, "cs_center", *(["engineering"] if ticket.has("major_quality") else [])):
@@ -204,7 +204,9 @@ def _facts(sentence: str, ticket: Ticket, mask: bool) -> str:
     if not mask:
         return sentence
     clauses = _CLAUSE.findall(sentence)
-    kept = ["" if _CONFIDENTIAL.search(fold(c)) else _unsigned(c, ticket.requester.name) for c in clauses]
+    kept = ["" if asks_for_confidence(c) else _unsigned(c, ticket.requester.name) for c in clauses]
+    if hides_house(ticket):
+        kept = [without_traces(c) for c in kept]
     return sentence if kept == clauses else "".join(kept).strip(_MARKS)
 
 

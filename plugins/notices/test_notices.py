@@ -27,6 +27,7 @@ from kefud.api import (
 )
 from kefud.config import load
 from kefud.desk.triage import Outcome, deliberate
+from kefud.desk.view import notice_view
 from kefud.testing import rule_contract
 
 from . import Notices
@@ -269,3 +270,25 @@ def test_a_correction_to_emergency_alarms_once(site: Site) -> None:
     assert outcome.ticket.status == "assigned" and [n.to for n in notices(outcome)] == ["property_company"]
     assert [d.roles for d in outcome.decisions if isinstance(d, Notify)] == [("duty_officer", "property_company", "cs_supervisor")]
     assert not notices(corrected(site, outcome.ticket, category="facility"))
+
+
+SUBLET = (
+    "你们好\n12号楼3单元我楼下1204那户,房东隔出八个小间按床位出租,大半夜还在走廊里充电瓶。物业知道的。\n"
+    "千万千万不要让人家晓得是我讲的,我一个女的带着小孩住,怕。\n12-3-1304 何样板 13800000201"
+)
+
+
+def test_who_asks_for_secrecy_is_not_told_by_the_house(site: Site) -> None:
+    outcome = opened(
+        site, kind="complaint", category="safety", masked=True, house="12-3-1304", text=SUBLET,
+    )  # fmt: skip
+    [notice] = notices(outcome)
+    seen = notice_view(outcome.ticket, notice, "客联〔2025〕001号", site={"name": "客服中心", "timezone": "Asia/Shanghai"}, at=START)
+    told = f"{seen['content']}{seen['house_zh']}{seen['contact']}"
+    assert "1204那户" in told and "充电瓶" in told and seen["hide_house"]
+    assert not any(word in told for word in ("1304", "何样板", "13800000201", "女的", "我楼下", "晓得", "怕"))
+
+
+def test_who_gets_a_repair_in_confidence_still_has_a_house(site: Site) -> None:
+    outcome = opened(site, kind="repair", category="house_quality", department="contractor", masked=True, house="5-1-201")
+    assert notice_view(outcome.ticket, notices(outcome)[0], "1", site={"name": "客服中心", "timezone": "Asia/Shanghai"}, at=START)["house_zh"]

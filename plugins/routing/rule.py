@@ -82,7 +82,7 @@ class Routing:
         fields: dict[str, Any] = {}
         if route.copies:
             fields["copies"] = list(route.copies)
-        if route.department == "contractor" and (firm := self._contractor(ticket)):
+        if route.department == "contractor" and "department" not in ticket.locked and (firm := self._contractor(ticket)):
             fields["contractor"] = firm.id
         if fields:
             yield SetFields(fields, rule="S1-4.3.6", why="抄送与施工单位")

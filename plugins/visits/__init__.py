@@ -8,6 +8,7 @@ from typing import Any
 
 from kefud.api import (
     AddTask,
+    Besides,
     Classify,
     Decision,
     DoneTask,
@@ -39,13 +40,15 @@ from kefud.api import (
 )
 
 from .announced import brief
-from .verdict import Verdict, is_visit, only_thanks, reason, verdict
+from .offices import disputed, rejects
+from .verdict import Verdict, besides, is_visit, only_thanks, reason, remark, verdict
 
 SETTLED = ("answered", "visiting", "closed", "archived")
 VISITED = ("complaint", "repair")
 RUNGS = ("cs_manager", "leader_in_charge", "leadership")
 """Who is told of the second, third and every later round."""
 
+WAYS = {"mail": "邮件", "call": "电话"}
 WORDS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied": "不满意", "unreached": "未联系上"}
 
 
@@ -65,7 +68,7 @@ class Visits:
             case Moved(to="verified") if ticket.status == "verified":
                 return _tell_result(ticket)
             case Moved(to="answered") if ticket.status == "answered":
-                return _after_answer(ticket)
+                return (*_others(ticket), *_after_answer(ticket))
             case Due(name="visit") if ticket.status == "visiting" and occasion.step == "50" and _by_mail(ticket):
                 return (Reply("replies/visit", rule="S1-9.3", why="三日内回访"),)
             case Heard():
@@ -84,16 +87,27 @@ class Visits:
             yield from self._called(ticket, occasion)
         elif author.role == "requester" and ticket.status in SETTLED:
             yield from self._written(ticket, occasion)
+        elif ticket.status in SETTLED and rejects(ticket, occasion):
+            text = message.text.strip()[:2000]
+            yield Remark(f"{chinese(author.id)}不接受书面答复:{text}", rule="S1-9.3")
+            yield from disputed(ticket, text)
+            yield from _take_up_again(ticket, text, message.received_at, "mail")
 
     def _written(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
-        text, at = occasion.message.text, occasion.message.received_at
-        said = verdict(text)
+        text, at, call = occasion.message.text, occasion.message.received_at, occasion.message.call
+        said, own, more = ("unsatisfied", text, "") if occasion.says == "again" else _said(text)
         household = occasion.author.id == "household" and occasion.author.believed  # no stranger can write here
+        if said and occasion.author.id == "other" and occasion.author.believed and occasion.author.keyed:
+            yield from self._judged_by_another(ticket, said, text, at, occasion)
+            return
         if said and (occasion.author.verified or household):
             if said == "unsatisfied" or ticket.status in ("answered", "visiting"):
-                yield from self._judged(ticket, said, "邮件", text, at, occasion)
+                way = WAYS.get(occasion.message.medium, "来访")
+                yield from self._judged(ticket, said, way, own, at, occasion, by=call.agent if call else "")
             else:
                 yield Remark(f"办结后顾客来信:{WORDS[said]}", rule="S1-9.3")
+            if more:
+                yield Besides(more, rule="S0-4.1.4", why="顾客另有新事项")
         elif only_thanks(text) and said != "unsatisfied":
             yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
         elif text.strip():
@@ -102,15 +116,30 @@ class Visits:
             told = {"text": f"顾客就已答复的工单来信({why}):{text[:2000]}"}
             yield Write("handler", "reports/alert", told, key=f"after:{occasion.message.mark}", rule="S1-9.3")
 
+    def _judged_by_another(self, ticket: Ticket, said: Verdict, text: str, at: datetime, occasion: Heard) -> Iterator[Decision]:
+        """Whose ticket was merged into this one is as good a judge of what is not done; the other's word stays the other's."""
+        writer = occasion.message.sender.email
+        yield Remark(f"并案来件人({writer}):{WORDS[said]}", rule="S1-9.3")
+        if said != "unsatisfied":
+            return
+        yield from self._judged(ticket, said, "并案来件人邮件", text, at, occasion)
+        told = f"并案来件人 {writer} 不满意,请联系致歉,并将重新办理的结果告知:{text[:500]}"
+        yield AddTask("inform", ticket.handler or "cs_specialist", told, key=f"also:{writer}:{ticket.round}", rule="S1-9.3")
+        yield Write("handler", "reports/alert", {"text": told}, key=f"also:{occasion.message.mark}", rule="S1-9.3")
+
     def _called(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         call, at = occasion.message.call, occasion.message.received_at
         assert call is not None
         noted = ",".join(filter(None, (call.content, call.result)))
-        said = verdict(call.satisfaction) or (verdict(noted) if is_visit(noted) or ticket.status == "visiting" else None)
+        said, own, more = _said(noted) if is_visit(noted) or ticket.status == "visiting" else (None, noted, "")
+        if graded := verdict(call.satisfaction):
+            said, (own, more) = graded, besides(noted) if graded != "unsatisfied" else (noted, "")
         if call.status != "answered":
             yield from self._tried(ticket, at, call.agent or ticket.handler or "")
         elif said and ticket.status in SETTLED:
-            yield from self._judged(ticket, said, "电话", noted, at, occasion, by=call.agent)
+            yield from self._judged(ticket, said, "电话", own, at, occasion, by=call.agent)
+            if more:
+                yield Besides(more, rule="S0-4.1.4", why="回访时顾客另有新事项")
         elif said == "unsatisfied" and ticket.is_open:
             yield from self._displeased(ticket, noted, at, call.agent or ticket.handler or "")
         else:
@@ -158,6 +187,7 @@ class Visits:
             "at": at.isoformat(), "visit_at": at.isoformat(), "way": way, "satisfaction": WORDS[said],
             "visitor": chinese(by or ticket.handler or ""),
             "person": ticket.requester.name, "text": text[:2000], "reason": reason(text) if said == "unsatisfied" else "",
+            "opinion": remark(text) if said == "mostly" else "",
         }  # fmt: skip
         effect = "visit:unsatisfied" if said == "unsatisfied" else "visit:satisfied"
         yield Draw("visit_record", record, rule="S1-9.3", why=f"{way}回访:{WORDS[said]}")
@@ -203,6 +233,14 @@ class Visits:
         yield Move("closed", rule="S1-9.3", why=f"{len(days)}天均未联系上")
 
 
+def _said(text: str) -> tuple[Verdict | None, str, str]:
+    """What the words say of the result, the words that say it, and those on another matter beside them."""
+    said = verdict(text)
+    own, more = besides(text)
+    praised = verdict(own) if more and said != "unsatisfied" else None
+    return (praised, own, more) if praised in ("satisfied", "mostly") else (said, text, "")
+
+
 def _tell_result(ticket: Ticket) -> Iterator[Decision]:
     """The verified result goes to the customer; who cannot be written to is called by the handler."""
     answer = str(ticket.fields.get("answer") or ticket.fields.get("result") or "")
@@ -231,6 +269,16 @@ def _tell_result(ticket: Ticket) -> Iterator[Decision]:
         yield Reply("replies/result", {"answer": answer}, meets="reply", rule="S3-2.4", why="答复处理结果")
     if not waits:  # else it is answered once somebody has let the letter go, or has written another
         yield Move("answered", rule="S3-2.4", why="结果已答复")
+
+
+def _others(ticket: Ticket) -> Iterator[Decision]:
+    """Those whose tickets were merged into this one hear of the result, too (S0-3.2, S1-9.3)."""
+    waiting = [task.text for task in ticket.tasks if task.kind == "inform" and task.done_at is None]
+    if waiting:
+        answer = str(ticket.fields.get("answer") or ticket.fields.get("result") or "")
+        text = "结果已答复来件人,并案来件人也须告知:\n" + "\n".join(waiting) + f"\n结果:{answer}"
+        how = f"告知后登记：kefud ticket task {ticket.number} --kind inform。投诉、报修未全部告知的不能办结。"
+        yield Write("handler", "reports/task", {"text": text, "how": how}, key=f"inform:{ticket.round}", rule="S1-9.3")
 
 
 def _after_answer(ticket: Ticket) -> Iterator[Decision]:

@@ -9,7 +9,23 @@ from typing import Any
 
 import pytest
 
-from kefud.api import AddTask, Author, Call, Draw, Due, Heard, Message, Moved, Ordered, Reply, Requester, Site, Ticket, Write
+from kefud.api import (
+    AddTask,
+    Author,
+    Besides,
+    Call,
+    Draw,
+    Due,
+    Heard,
+    Message,
+    Moved,
+    Ordered,
+    Reply,
+    Requester,
+    Site,
+    Ticket,
+    Write,
+)
 from kefud.config import load
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
@@ -149,6 +165,14 @@ def test_a_visit_can_be_entered_by_hand(site: Site) -> None:
         ("没有不满意的地方,挺好", "satisfied"),
         ("基本满意", "mostly"),
         ("基本满意,但希望以后别再发生。", "mostly"),
+        ("师傅人不错,就是来得太晚了", "mostly"),
+        ("满意,只是慢了点,等了有点久", "mostly"),
+        ("回访楼道鞋柜一事 业主讲已清走 没得意见", "satisfied"),
+        ("业主表示没意见,已清走", "satisfied"),
+        ("还没来得及看,周末回去看了再说", None),
+        ("我还没时间去检查", None),
+        ("还没人来看过", "unsatisfied"),
+        ("不是没意见", None),
         ("照样进水,窗还是关不上,请重新派人好好修", "unsatisfied"),
         ("结单了但窗户还是关不严,要求重修", "unsatisfied"),
         ("一般", "mostly"),
@@ -216,3 +240,76 @@ def test_the_reason_is_what_follows_the_word() -> None:
 
 def test_the_rule_keeps_the_contract(site: Site) -> None:
     rule_contract(Visits(site))
+
+
+@pytest.mark.parametrize(("medium", "letter"), [("mail", ["replies/reopened"]), ("call", [])])
+def test_what_was_understood_as_as_bad_as_before_takes_it_up_again(site: Site, medium: Any, letter: list[str]) -> None:
+    call = Call("PBX-9", VISIT, "in", "answered", caller="13800000207", agent="802") if medium == "call" else None
+    heard = Heard(
+        VISIT, Message(medium, VISIT, text="这两天又开始嗒嗒嗒,跟没弄一样", call=call), Author("requester", verified=True), says="again"
+    )
+    outcome = deliberate(repair(status="closed"), heard, [Visits(site)])
+    assert (outcome.ticket.status, outcome.ticket.round, letters(outcome)) == ("reopened", 2, letter)
+    [record] = [d.data for d in outcome.decisions if isinstance(d, Draw)]
+    assert record["way"] == {"mail": "邮件", "call": "电话"}[medium]
+
+
+def test_a_remark_of_a_satisfied_customer_is_kept(site: Site) -> None:
+    outcome = mailed(site, repair(), "师傅人不错,就是来得太晚了")
+    [record] = [d.data for d in outcome.decisions if isinstance(d, Draw)]
+    assert (record["satisfaction"], record["opinion"]) == ("基本满意", "就是来得太晚了") and outcome.ticket.status == "closed"
+
+
+@pytest.mark.parametrize(
+    ("text", "matter"),
+    [
+        ("满意。另外,楼道三楼的灯不亮了", "楼道三楼的灯不亮了"), ("满意。顺便问一下物业费什么时候交?", "问一下物业费什么时候交?"),
+        ("满意,另外谢谢师傅", ""), ("很满意,另外希望以后继续保持", ""),
+    ],
+)  # fmt: skip
+def test_another_matter_beside_the_verdict_is_a_ticket_of_its_own(site: Site, text: str, matter: str) -> None:
+    for outcome in (mailed(site, repair(), text), called(site, repair(), f"回访:{text}")):
+        assert outcome.ticket.status == "closed"
+        assert [d.text for d in outcome.decisions if isinstance(d, Besides)] == ([matter] if matter else [])
+
+
+def test_what_our_agent_tells_in_the_call_is_no_other_matter(site: Site) -> None:
+    outcome = called(site, repair(), "回访:满意。另外告知业主门禁问题可来前台办理,请其带身份证")
+    assert outcome.ticket.status == "closed" and not [d for d in outcome.decisions if isinstance(d, Besides)]
+
+
+def test_what_is_unfinished_is_no_other_matter(site: Site) -> None:
+    outcome = mailed(site, repair(), "满意。另外,墙面没补好")
+    assert outcome.ticket.status != "closed" and not [d for d in outcome.decisions if isinstance(d, Besides)]
+
+
+def office_wrote(site: Site, text: str, by: str = "sales", **values: Any) -> Outcome:
+    given = {"kind": "liaison", "origin": by, "status": "closed", "effects": (f"written_reply_to:{by}",), "handler": "cs_clerk"}
+    heard = Heard(VISIT, Message("mail", VISIT, text=text), Author("party", by, verified=True))
+    return deliberate(repair(**{**given, **values}), heard, [Visits(site)])
+
+
+@pytest.mark.parametrize(("by", "text"), [
+    ("sales", "客户不接受这个答复,请重新研究,能不能做加固?"), ("property_company", "贵中心回复收悉。1102业主反映仍在渗水,请继续处理。"),
+])  # fmt: skip
+def test_an_office_that_does_not_accept_the_answer_starts_the_next_round(site: Site, by: str, text: str) -> None:
+    outcome = office_wrote(site, text, by)
+    assert (outcome.ticket.status, outcome.ticket.round, outcome.ticket.dispute) == ("reopened", 2, False)
+    assert letters(outcome) == ["replies/reopened"]
+
+
+@pytest.mark.parametrize("text", ["收到,谢谢。", "收悉,客户已接受,无异议。", "收悉,现已不再渗水。"])
+def test_an_office_that_takes_note_starts_nothing(site: Site, text: str) -> None:
+    assert office_wrote(site, text).ticket.status == "closed"
+
+
+def test_who_wants_to_give_the_house_back_is_the_managers(site: Site) -> None:
+    ticket = office_wrote(site, "客户不接受这个答复,要退房。").ticket
+    assert (ticket.status, ticket.dispute, ticket.handler, ticket.joint) == ("reopened", True, "cs_manager", ("legal",))
+
+
+def test_the_handler_reads_all_that_an_unproven_mail_says(site: Site) -> None:
+    outcome = mailed(site, repair(), "满意。另外,楼道三楼的灯不亮了", verified=False)
+    [told] = [d for d in outcome.decisions if isinstance(d, Write)]
+    assert outcome.ticket.status == "visiting" and "灯不亮" in told.data["text"]
+    assert not [d for d in outcome.decisions if isinstance(d, Besides)]

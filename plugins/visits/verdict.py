@@ -19,7 +19,7 @@ _MERE = 3
 _PRAISE: tuple[Verdict, ...] = ("mostly", "satisfied")
 _CLAUSE = re.compile(r"[^,。;!?\n]+")
 _MARKS = " ,，。;；:：!！\n"
-_SAYS = {name: re.compile("|".join(words)) for name, words in PHRASES.items()}
+_SAYS = {name: re.compile(words if isinstance(words, str) else "|".join(words)) for name, words in PHRASES.items()}
 _REASON = re.compile(r"(?:不(?:太|很|是很|够|怎么|大)?满意)[,，。;；:：!！\s]{0,4}(?:因为|由于|原因是?|理由是?)?[:\s]{0,3}")
 
 
@@ -30,10 +30,30 @@ def verdict(text: str) -> Verdict | None:
     or taken back in the same breath says nothing: a person decides.
     """
     words = fold(text[:LONGEST])
-    if _SAYS["unsatisfied"].search(words) and "没有不满意" not in words:
+    if _SAYS["unsatisfied"].search(_SAYS["not_yet"].sub("", words)) and "没有不满意" not in words:
         return "unsatisfied"
     said: Verdict | None = next((name for name in _PRAISE if _SAYS[name].search(words)), None)
-    return None if said is None or _in_doubt(words) else said
+    if said is None or _in_doubt(words):
+        return None
+    return "mostly" if _SAYS["remark"].search(words) else said
+
+
+def remark(text: str) -> str:
+    """What a customer who is satisfied on the whole has to say against it, "" where nothing."""
+    found = _SAYS["remark"].search(fold(text[:LONGEST]))
+    return text[found.start() : found.end()].strip(_MARKS) if found else ""
+
+
+def besides(text: str) -> tuple[str, str]:
+    """The words on the result, and those on another matter that stand beside them, "" where none do."""
+    words = fold(text[:LONGEST])
+    found = _SAYS["besides"].search(words)
+    rest = words[found.end() :] if found else ""
+    if len(rest.strip(_MARKS)) <= _MERE or any(_SAYS[name].search(rest) for name in ("unfinished", "ours")):
+        return text, ""
+    if not found or not _SAYS["matter"].search(rest):
+        return text, ""
+    return text[: found.start()].strip(), text[found.end() :].strip(_MARKS)
 
 
 def _in_doubt(words: str) -> bool:

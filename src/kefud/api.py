@@ -34,6 +34,7 @@ from kefud.desk.deadlines import PROGRESS_LEAD, Term, due, find_when, next_step,
 from kefud.desk.decisions import (
     AddTask,
     Assign,
+    Besides,
     Classify,
     Decision,
     Discard,
@@ -67,7 +68,7 @@ from kefud.desk.decisions import (
     VoidDocument,
     Write,
 )  # fmt: skip
-from kefud.desk.discretion import contact_shown
+from kefud.desk.discretion import asks_for_confidence, contact_shown, without_traces
 from kefud.desk.houses import HouseMention, find_houses, normalise_house, own_house
 from kefud.desk.lint import objection
 from kefud.desk.message import Address, Attachment, Bounce, Call, Message, Paper
@@ -87,9 +88,20 @@ from kefud.desk.occasions import (
 from kefud.desk.phones import find_phones, mask_personal, mask_phone, normalise_phone
 from kefud.desk.signing import Signed, answered_letter, signed
 from kefud.desk.states import refusal
-from kefud.desk.ticket import ORIGINS, Deadline, Document, LetterRef, Related, Requester, Ticket, chinese
+from kefud.desk.ticket import (
+    ORIGINS,
+    VOCABULARY,
+    Deadline,
+    Document,
+    LetterRef,
+    Related,
+    Requester,
+    Ticket,
+    chinese,
+    word_meant,
+)
 from kefud.desk.triage import Rule
-from kefud.desk.view import answer_deadline, as_instant, local, without_personal
+from kefud.desk.view import answer_deadline, as_instant, hides_house, local, without_personal
 from kefud.dropfolder import DropFolder, Entry, Refused, Settling, Watch, natural, shown
 from kefud.errors import DeliveryFailed, KefudError, SourceFailed, Unreadable
 from kefud.large import INCOMING, LARGE, Large, Spilled
@@ -226,11 +238,12 @@ def register_observers(site: Site) -> list[Observer]:  # type: ignore[empty-body
 
 
 __all__ = [
-    "Address", "AddTask", "answer_deadline", "answered_letter", "Arrival", "Arrived", "as_instant", "Assign", "Attachment", "Author", "Bounce",
-    "Calendar", "Call", "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision",
+    "Address", "AddTask", "answer_deadline", "answered_letter", "Arrival", "Arrived", "as_instant",
+    "asks_for_confidence", "Assign", "Attachment", "Author",
+    "Besides", "Bounce", "Calendar", "Call", "Channel", "ChannelConfig", "chinese", "Classify", "contact_shown", "Corrected", "Deadline", "Decision",
     "Delivered", "DeliveryFailed",
     "Discard", "Document", "DoneTask", "Draw", "DropClock", "DropFolder", "Due", "due", "Effect", "EmailMessage", "Entry", "Escalate",
-    "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hookimpl",
+    "Extension", "find_houses", "find_phones", "find_when", "fold", "forwarded", "header_only", "Heard", "hides_house", "hookimpl",
     "INCOMING", "LARGE", "Large", "Spilled",
     "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "LetterRef", "local", "Lock", "loopback",
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
@@ -240,6 +253,6 @@ __all__ = [
     "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",
     "Release", "Remark", "Reminded", "Reply", "Requester", "Returned", "Role", "Rule", "seconds", "Secret", "sentences",
     "SetFields", "Settling", "Shelve", "shown", "Signed", "signed", "Site", "SourceFailed", "Split", "StartClock", "StopClock", "Term", "Ticket",
-    "tls_context", "Transport", "TransportConfig", "Unreadable", "validated", "VoidDocument", "Watch", "Wire",
-    "without_personal", "Write",
+    "tls_context", "Transport", "TransportConfig", "Unreadable", "validated", "VOCABULARY", "VoidDocument", "Watch", "Wire",
+    "without_personal", "without_traces", "word_meant", "Write",
 ]  # fmt: skip

@@ -22,9 +22,10 @@ from kefud.desk import decisions as d
 from kefud.desk import tokens, trust
 from kefud.desk.message import Address, Bounce, Message
 from kefud.desk.occasions import Arrived, Author, Delivered, Due, Heard, Occasion, Opened, Ordered, Returned
+from kefud.desk.passages import notice_numbers, passages
 from kefud.desk.phones import find_phones, normalise_phone
 from kefud.desk.reading import Reading, Sorted, Unread
-from kefud.desk.ticket import Task, Ticket, chinese
+from kefud.desk.ticket import VOCABULARY, Task, Ticket, chinese, word_meant
 from kefud.desk.triage import Outcome, apply, deliberate
 from kefud.errors import NotAllowed, Stale, Usage
 from kefud.failpoints import reached
@@ -41,8 +42,10 @@ class Judges(Protocol):
 WAVE = 25
 """Deadlines followed in one transaction; between two waves others get their turn."""
 NOTICE = re.compile(r"客联〔[0-9]{4}〕[0-9]{3,6}号")
-_NOTICE_AS_WRITTEN = re.compile(r"客联\s?[〔\[【(（]\s?(20[0-9]{2})\s?[〕\]】)）]\s?第?\s?([0-9]{1,6})\s?号")
-"""The number of a notice as departments write it in a mail of their own."""
+LONGEST_ANSWER = 20_000
+"""Characters of a department's mail that are searched for numbers."""
+SALUTATION = 30
+"""Characters before the first number that need say nothing: 贵中心,现回复如下."""
 WAITED = timedelta(days=60)
 """How long before the term for duplicates a matter may be that its household still asks about."""
 
@@ -58,6 +61,8 @@ class _Case:
     sorted: Sorted | None = None
     disposition: str = "new"
     opinions: tuple[Any, ...] = ()
+    apart: bool = False
+    """Its message tells of another ticket, too, that has nothing to do with it: they are not related, and no letter names both."""
 
 
 class Casework:
@@ -144,6 +149,7 @@ class Casework:
         outcomes = self.judges.judge([(c.ticket, c.occasion, c.given) for c in cases]) if cases else []
         reached("judged")
         final = [self._merge(*x, now) if _first(x[1], d.Merge) else x for x in _together(zip(cases, outcomes, strict=True))]
+        final = [*(x for pair in final for x in self._beside(*pair, now)), *final]
         transcripts, self._transcripts = self._transcripts, []
         bounced, self._bounced = self._bounced, []
         with self.db.write() as tx:
@@ -184,8 +190,9 @@ class Casework:
                 marks = _marks(reading, "shelf" if shelve else "ignore")
                 arrivals.settle(ledger.tx, reading.id, status, reason=decision.why if decision else "", **marks)
                 continue
-            ticket = self._save(ledger, case, outcome, now, made.get(reading.id, []))
-            made.setdefault(reading.id, []).append(ticket)
+            ticket = self._save(ledger, case, outcome, now, () if case.apart else made.get(reading.id, []))
+            if not case.apart:
+                made.setdefault(reading.id, []).append(ticket)
             ledger.link(reading.id, ticket.id)
             if index == last[reading.id]:
                 filed[reading.id] = _marks(reading, case.disposition)
@@ -275,13 +282,69 @@ class Casework:
         found = self._belongs(tx, reading)
         if found is None:
             return None
+        if several := self._answers_to_several(tx, reading, *found, now):
+            return several
         ticket, verdict = found
         if message.automatic:
             given = (d.Remark(f"收到自动回复({message.automatic}),未作处理", why=verdict.why),)
-            return [_Case(reading, ticket, Heard(now, message, Author("stranger")), given, disposition="ignore")]
+            nobody = Author("stranger", verdict.author.id)  # it is nobody's word, but a person may want to know who is away
+            return [_Case(reading, ticket, Heard(now, message, nobody), given, disposition="ignore")]
         may_answer = self._may_answer(reading)
         occasion = Heard(now, message, verdict.author, reading.channel, may_answer=may_answer)
         return [_Case(reading, ticket, occasion, disposition="append")]
+
+    def _answers_to_several(
+        self, tx: Connection, reading: Reading, ticket: Ticket, verdict: trust.Verdict, now: datetime
+    ) -> list[_Case] | None:
+        """A department's mail whose lines begin with numbers: each ticket hears its own, and what names none is this one's (S1-4.3.6).
+
+        Who has proven to be a department by its letter of one ticket is that department for the others it leads, too.
+        """
+        message, author = reading.message, verdict.author
+        if author.role != "party" or message.automatic:
+            return None
+        before, parts = passages(message.text[:LONGEST_ANSWER])
+        numbers = [number for named, _ in parts for number in named]
+        notices = letters.documents_numbered(tx, [("notice", n) for n in numbers if not n.startswith("KF")])
+        ids = tickets.ids_of_numbers(tx, [n for n in numbers if n.startswith("KF")]) | {
+            number: document["ticket"] for (_, number), document in notices.items()
+        }
+        loaded = tickets.load(tx, ids.values())
+        theirs = {
+            number: tickets.successor(tx, loaded[id])
+            for number, id in ids.items()
+            if self._roster(tx, loaded[id], reading, called=True) == f"party:{author.id}"
+        }
+        owners = {ticket.id: ticket} | {found.id: found for found in theirs.values()}
+        said: dict[int, list[str]] = {}
+        strange = []
+        for named, words in parts:
+            known = dict.fromkeys(theirs[n].id for n in named if n in theirs)
+            for id in known:
+                said.setdefault(id, []).append(words)
+            strange += [] if known else [f"{'、'.join(named)} {words}"]
+        if not strange and said.keys() <= {ticket.id}:
+            return None
+        if ticket.id not in said and len(before) > SALUTATION:
+            said[ticket.id] = [before]
+        heard = Heard(now, message, author, reading.channel, may_answer=self._may_answer(reading))
+        cases = [
+            _Case(reading, owners[id], replace(heard, message=replace(message, text="\n".join(words))), disposition="append", apart=True)
+            for id, words in said.items()
+        ]
+        if strange:
+            told = f"{chinese(author.id)}来信所写编号不是本件,也不是其承办的联系单,请核实:{'; '.join(strange)[:2000]}"
+            doubt = (
+                d.Remark(told, rule="S1-4.3.6"),
+                d.Write("handler", "reports/alert", {"text": told}, key=f"number:{message.mark}", rule="S1-4.3.6"),
+            )
+            own = next((n for n, case in enumerate(cases) if case.ticket.id == ticket.id), None)
+            if own is None:
+                nobody = replace(heard, message=replace(message, text=""), author=Author("stranger", author.id))
+                cases.append(_Case(reading, ticket, nobody, doubt, disposition="append", apart=True))
+            else:
+                cases[own] = replace(cases[own], given=doubt)
+        return cases
 
     def _belongs(self, tx: Connection, reading: Reading) -> tuple[Ticket, trust.Verdict] | None:
         message = reading.message
@@ -321,8 +384,7 @@ class Casework:
         """The tickets whose notices one of our parties names at the beginning of a mail of its own (S1-4.3.6)."""
         if not self.site.party_of(message.sender.email):
             return []
-        written = _NOTICE_AS_WRITTEN.finditer(f"{message.subject}\n{message.text[:500]}")
-        keys = list(dict.fromkeys(("notice", f"客联〔{m[1]}〕{int(m[2]):03d}号") for m in written))
+        keys = [("notice", number) for number in notice_numbers(f"{message.subject}\n{message.text[:500]}")]
         return [document["ticket"] for document in letters.documents_numbered(tx, keys).values()]
 
     def _roster(self, tx: Connection, ticket: Ticket, reading: Reading, *, called: bool = False) -> str:
@@ -343,6 +405,9 @@ class Casework:
             return f"role:{next((r.id for r in roles if r.id in told), roles[0].id)}"
         if email in tickets.senders(tx, ticket.id):
             return "requester"
+        merged = tickets.load(tx, tickets.ids_of_numbers(tx, list(ticket.related)).values()).values() if ticket.related else ()
+        if any(x.status == "merged" and email in (x.requester.email, x.reply_address) for x in merged):
+            return "requester:other"
         return "household" if self._is_household(ticket, reading.message) else ""
 
     def _is_household(self, ticket: Ticket, message: Message) -> bool:
@@ -389,6 +454,7 @@ class Casework:
             occasion = replace(
                 self._opened(tx, ticket, matter.message, reading.channel, now),
                 part=part, parts=len(reading.matters), may_answer=self._may_answer(reading),
+                kinds=tuple(x.ticket.kind for x in reading.matters),
             )  # fmt: skip
             given = (*(x for x in matter.decisions if isinstance(x, (d.Shelve, d.Ignore, d.Merge))), *claims)
             cases.append(_Case(reading, ticket, occasion, given, matter, opinions=matter.opinions))
@@ -467,6 +533,7 @@ class Casework:
         """The same matter again: the message goes to the open ticket instead of a new one (S0-3.2)."""
         merge = _first(outcome, d.Merge)
         assert merge is not None and case.sorted is not None
+        says = _word_of([x for x in outcome.decisions if isinstance(x, d.Merge)])
         with self.db.read() as tx:
             target = tickets.by_number(tx, merge.target)
         if target is None or target.number == case.ticket.number:
@@ -474,20 +541,64 @@ class Casework:
         message = case.sorted.message
         known = self._is_known(target, message)
         believed = case.reading.authenticated or self.trust_internal
-        author = Author("requester", "" if known else "other", why=merge.why, believed=believed)
         may_answer = isinstance(case.occasion, Opened) and case.occasion.may_answer
+        if says:
+            proven = known and (believed if message.medium == "mail" else message.medium in ("call", "entry"))
+            author = Author("requester", "" if known else "other", proven, merge.why, believed)
+            heard = Heard(now, message, author, case.reading.channel, may_answer=may_answer, says=says)
+            return self._take_word(case, outcome, target, heard)
+        author = Author("requester", "" if known else "other", why=merge.why, believed=believed)
         heard = Heard(now, message, author, case.reading.channel, merged=True, may_answer=may_answer)
         given: list[d.Decision] = [
             x for x in outcome.decisions if isinstance(x, (d.Effect, d.SetFields, d.Relate, d.Remark)) and "merging" in x.rule
         ]
         given.append(d.Effect((f"merged_contact:{message.medium}",), why=merge.why, rule=merge.rule))
-        theirs = () if known else ("reply_to", "verified_sender")
+        theirs = () if known else _CONTACT
         new_fields = {k: v for k, v in case.ticket.fields.items() if k not in target.fields and k not in theirs}
         given.append(d.SetFields(new_fields, why="new demands and contacts of the second message take effect (S0-3.2)"))
         again = any(name.startswith("duplicate_of:") for x in outcome.decisions if isinstance(x, d.Effect) for name in x.names)
         way = "merge" if again else "append"  # who asks about an older matter tells nothing twice
         merged = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition=way, opinions=outcome.opinions)
         return merged, self.judges.judge([(target, heard, merged.given)])[0]
+
+    def _take_word(self, case: _Case, outcome: Outcome, target: Ticket, heard: Heard) -> tuple[_Case, Outcome]:
+        """The customer's word on a ticket of the household that names no number (S3-2.5.4)."""
+        proven, why = heard.author.verified, heard.author.why
+        if heard.says == "again" and not proven:  # nothing is lost on a ticket at rest: a new one beside it
+            return case, replace(outcome, decisions=tuple(x for x in outcome.decisions if not isinstance(x, d.Merge)))
+        given: list[d.Decision] = []
+        contact = {k: case.ticket.fields[k] for k in _CONTACT if k in case.ticket.fields}
+        if proven and contact and not target.reply_address:
+            given.append(d.SetFields(contact, why=why))
+        if heard.says == "again" and (case.ticket.urgency, target.urgency) == ("urgent", "normal"):
+            given.append(d.Classify(urgency="urgent", rule="S4-4.1.2", why=why))
+        said = replace(case, ticket=target, occasion=heard, given=tuple(given), disposition="append", opinions=outcome.opinions)
+        return said, self.judges.judge([(target, heard, said.given)])[0]
+
+    def _beside(self, case: _Case, outcome: Outcome, now: datetime) -> list[tuple[_Case, Outcome]]:
+        """The other matter that words on a ticket tell of: a ticket of its own for the same people (S0-4.1.4)."""
+        told, heard, ticket = _first(outcome, d.Besides), case.occasion, case.ticket
+        if told is None or not isinstance(heard, Heard):
+            return []
+        call = heard.message.call and replace(heard.message.call, content=told.text, result="")
+        message = replace(heard.message, subject="", text=told.text, call=call)
+        draft = Ticket(text=told.text, medium=message.medium, channel=case.reading.channel, started_at=message.received_at)
+        sorted_out = self.judges.judge([(draft, Arrived(now, message, case.reading.channel), ())])[0]
+        given = [
+            d.Classify(origin=ticket.origin, house=ticket.house, requester=ticket.requester, masked=ticket.masked or None),
+            d.SetFields({k: ticket.fields[k] for k in _CONTACT if k in ticket.fields}),
+            d.Relate((ticket.number,), rule=told.rule, why=told.why),
+        ]
+        known = deliberate(sorted_out.ticket, heard, (), given=given).ticket
+        with self.db.read() as tx:
+            opened = self._opened(tx, known, message, case.reading.channel, now)
+        related = tuple(r for r in opened.related if r.number != ticket.number)
+        opened = replace(opened, related=related, may_answer=heard.may_answer)
+        made = self.judges.judge([(sorted_out.ticket, opened, given)])[0]
+        matter = Sorted(sorted_out.ticket, message, (), ())
+        new = replace(case, ticket=sorted_out.ticket, occasion=opened, given=(), sorted=matter, opinions=sorted_out.opinions, apart=True)
+        new = replace(new, disposition="new")
+        return [self._merge(new, made, now) if _first(made, d.Merge) else (new, made)]
 
     def _is_known(self, ticket: Ticket, message: Message) -> bool:
         """Whether the writer is the ticket's requester or registered for its house: to name a house proves nothing (S01)."""
@@ -664,7 +775,8 @@ class Casework:
                 return self._split(ticket, by, str((args or {}).get("text") or text), now), ()
             if command == "merge":
                 return self._merge_into(ticket, Ordered(now, command, by, dict(args or {}), text), now), ()
-            outcome = self._happen(ticket, Ordered(now, command, by, dict(args or {}), text), now)
+            said = _in_our_words(args or {}) if command == "classify" else dict(args or {})
+            outcome = self._happen(ticket, Ordered(now, command, by, said, text), now)
             own = [o for o in outcome.opinions if o.occasion == "Ordered"]
             refused = tuple(r for o in own for r in o.refused)
             if refused and not any(x for o in own for x in o.decisions if not isinstance(x, (d.Remark, d.Write))):
@@ -684,7 +796,8 @@ class Casework:
         message = Message(ticket.medium, start, text=part, sender=sender, identity=True)  # type: ignore[arg-type]
         draft = Ticket(text=part, medium=ticket.medium, channel=ticket.channel, started_at=start)
         known = d.Classify(origin=ticket.origin, house=ticket.house, requester=ticket.requester, masked=ticket.masked or None)
-        kept: dict[str, Any] = {k: ticket.fields[k] for k in ("reply_to", "verified_sender") if k in ticket.fields}
+        kept: dict[str, Any] = {k: ticket.fields[k] for k in ("reply_to", "verified_sender", "asked_for") if k in ticket.fields}
+        kept["missing"] = []  # what the whole lacked was asked for with it, once (S0-4.2.1)
         given = [known, d.SetFields(kept), d.Relate((ticket.number,)), d.Remark(f"由{chinese(by)}从{ticket.number}拆分")]
         made = self._open(ticket.arrivals[0].id, message, draft, given, now)
         told = [d.Relate((made.number,)), d.Effect(("split:2",)), d.Remark(f"{chinese(by)}拆出{made.number}:{part[:200]}")]
@@ -700,7 +813,7 @@ class Casework:
         number = str(order.args.get("target") or order.args.get("into") or "").strip()
         with self.db.read() as tx:
             target = tickets.by_number(tx, number)
-        if hindered := _cannot_merge(ticket, target, number):
+        if hindered := _cannot_merge(ticket, target, number, other_house=bool(order.args.get("other_house"))):
             raise NotAllowed(hindered)
         assert target is not None
         who = ticket.requester
@@ -722,7 +835,7 @@ class Casework:
         ]  # fmt: skip
         if author.id and not heard.may_answer:
             told = f"{ticket.number}的来件人{who.phone}反映同一事项,请将办理结果一并告知"
-            given.append(d.AddTask("respond", target.handler or "cs_clerk", told, key=f"also:{ticket.number}", rule="S0-3.2", why=why))
+            given.append(d.AddTask("inform", target.handler or "cs_clerk", told, key=f"also:{ticket.number}", rule="S0-3.2", why=why))
         mine, theirs = self.judges.judge([(ticket, order, ()), (target, heard, tuple(given))])
         if mine.ticket.status != "merged":
             refused = [r for o in mine.opinions if o.occasion == "Ordered" for r in o.refused]
@@ -843,22 +956,33 @@ class Casework:
         return outcomes
 
 
+_CONTACT = ("reply_to", "verified_sender")
 _NOT_BEGUN = ("registered", "triaged", "need_info", "need_approval", "assigned", "acknowledged")
 _NOBODY = Message("entry", datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
 
 
-def _cannot_merge(ticket: Ticket, target: Ticket | None, number: str) -> str:
+def _in_our_words(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person says a ticket is, 投诉 or complaint, in the words the rules know; what is no such word stays as it is."""
+    meant = {name: word_meant(name, str(args[name])) for name in VOCABULARY if args.get(name) is not None}
+    return {**args, **{name: word for name, word in meant.items() if word}}
+
+
+def _cannot_merge(ticket: Ticket, target: Ticket | None, number: str, *, other_house: bool = False) -> str:
     """Why a person may not merge the one into the other, in Chinese; "" where nothing hinders it."""
     if not ticket.is_open:
         return f"工单当前为“{chinese(ticket.status)}”,不能并案"
-    if not number or number == ticket.number:
+    if not number:
         return "请写明并入的工单号"
+    if number == ticket.number:
+        return f"{number}不能并入自身,请写明另一工单号"
     if target is None:
         return f"没有工单{number}"
     if further := target.fields.get("merged_into"):
         return f"{number}已并入{further},请并入{further}"
     if not target.is_open:
         return f"{number}当前为“{chinese(target.status)}”,不能再并入;请先重开,或另行办理"
+    if ticket.house and target.house and ticket.house != target.house and not other_house:
+        return f"{number}是另一户({target.house})的事项,同一户才并案(S0-3.2);确属同一事项的群诉,请加 --other-house,结果须逐户告知"
     if ticket.urgency == "emergency" and target.urgency != "emergency":
         return f"紧急事件不并入非紧急的{number};请将{number}并入{ticket.number}"
     return ""
@@ -910,7 +1034,7 @@ def _relations(reading: Reading) -> set[str]:
     for matter in reading.matters:
         r = matter.ticket.requester
         keys |= {r.phone, r.email, f"house {matter.ticket.house}" if matter.ticket.house else ""}
-    keys |= set(trust.numbers_in(f"{message.subject} {message.text[:500]}"))
+    keys |= {*trust.numbers_in(f"{message.subject} {message.text[:500]}"), *notice_numbers(message.text[:LONGEST_ANSWER])}
     return keys - {""}
 
 
@@ -967,6 +1091,14 @@ def _joined(case: _Case, outcome: Outcome, also: _Case, what: Outcome) -> tuple[
     ticket = case.ticket.changed(fields={**also.ticket.fields, **case.ticket.fields})
     joined = replace(case, ticket=ticket, sorted=replace(case.sorted, message=whole))
     return joined, replace(outcome, decisions=(*outcome.decisions, *what.decisions))
+
+
+def _word_of(merges: Sequence[d.Merge]) -> str:
+    """What matters of one message together say of their ticket: where one takes it back and another does not, a person asks."""
+    said = {merge.says for merge in merges}
+    if len(said) == 1:
+        return merges[0].says
+    return "withdraw?" if said & {"withdraw", "withdraw?"} else ""
 
 
 def _first(outcome: Outcome, kind: type[Any]) -> Any:

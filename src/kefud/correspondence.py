@@ -363,7 +363,9 @@ class Correspondence:
         except KefudError as error:
             return _unwritten(ledger, ticket, recipient, template, error)
         hold = hold or self._nowhere(recipient, copies)
-        blocked = "" if hold else self._blocked(draft.text, ticket, audience, template, mask, data)
+        blocked = self._blocked(draft.text, ticket, audience, template, mask, data)
+        signer = "cs_manager" if blocked else signer
+        hold = "; ".join(filter(None, (hold, blocked)))
         effects = ["outgoing_blocked"] if blocked else []
         key_bytes = self._keys()[0]
         row = {
@@ -372,8 +374,8 @@ class Correspondence:
             "message_id": tokens.message_id(key_bytes, ticket.id, self._nonce(), self._domain),
             "text": draft.text, "html": draft.html,
             "automatic": automatic, "documents": [[x.form, x.number] for x in papers], "attachments": [],
-            "transport": "mail" if recipient.address else "print", "status": "held" if hold or blocked else "pending",
-            "hold": hold or blocked, "key": key, "meets": meets, "priority": URGENT.get(ticket.urgency, 5),
+            "transport": "mail" if recipient.address else "print", "status": "held" if hold else "pending",
+            "hold": hold, "key": key, "meets": meets, "priority": URGENT.get(ticket.urgency, 5),
             "attempts": 0, "next_attempt": now, "owner": "", "epoch": 0, "last_answer": "", "created_at": now,
             "told": True,
         }  # fmt: skip
@@ -381,11 +383,11 @@ class Correspondence:
         in_reply_to, references = self._thread(ledger.tx, ticket, recipient.key, answers, {x["id"] for x in gone})
         promises = dict.fromkeys(filter(None, [meets, *(x["meets"] for x in gone)]))
         ledger.letter({**row, "meets": ",".join(promises), "in_reply_to": in_reply_to, "references": references})
-        if automatic == "auto-replied" and recipient.address and not (hold or blocked):
+        if automatic == "auto-replied" and recipient.address and not hold:
             self._answers(ledger.tx, now).note(recipient.address)
-        if (hold or blocked) and not template.startswith(TO_STAFF):
-            told = {"letter": chinese(template), "reason": hold or blocked, "text": draft.text, "to": recipient.name}
-            self._ask_signer(ledger, ticket, signer if hold else "cs_manager", told, now, str(row["message_id"]))
+        if hold and not template.startswith(TO_STAFF):
+            told = {"letter": chinese(template), "reason": hold, "text": draft.text, "to": recipient.name}
+            self._ask_signer(ledger, ticket, signer, told, now, str(row["message_id"]))
         return effects
 
     def _ask_signer(

@@ -34,6 +34,7 @@ def own(text: str, registry: set[str] | None = None) -> str | None:
         "3#2单元501", "3#楼2单元501",
         "3号楼2-501", "03-02-0501", "3号楼2单元5楼501室", "第3号楼2单元501", "3 号楼 2 单元 501 室", "3—2—501",
         "3 - 2 - 501", "3号2单元501室", "3楼2单元501", "3号楼，2单元，501", "3-2-501室", "三栋二单元五百零一室",
+        "Building 3, Unit 2, Flat 501", "Block 3 Unit 2 Room 501", "Apt. 501, Unit 2, Building 3", "Tower No. 3, Entrance 2, Apartment 501",
     ],
 )  # fmt: skip
 def test_all_forms_of_a_house_are_one(text: str) -> None:
@@ -205,3 +206,14 @@ def test_a_long_text_is_searched_in_time() -> None:
 def test_storeys_in_words_and_other_marks(text: str, id: str | None) -> None:
     found = find_houses(text, frozenset({"12-1-1601"}))
     assert (found[0].id if found else None) == id
+
+
+@pytest.mark.parametrize(
+    ("text", "house"),
+    [
+        ("地砖松了,请修。\n3号楼 何样板 3-1-1702\n2025年4月10日", "3-1-1702"), ("请修。\n1号楼 何样板 1-1-1203", "1-1-1203"),
+        ("请修。\n1号楼3单元 老何", "1-3"), ("请修。\n3号楼 何样板\n楼上3-1-1802半夜吵", "3"),
+    ],
+)  # fmt: skip
+def test_a_signature_that_names_building_and_house_gives_the_house(text: str, house: str) -> None:
+    assert own(text) == house

@@ -16,6 +16,7 @@ EXPECTED = """
     replies/acknowledgement replies/acknowledgement-complaint replies/holding replies/answer replies/progress
     replies/extension-consent replies/result replies/visit replies/thanks replies/not-adopted replies/declined replies/need-info
     replies/reopened replies/calm replies/written-reply replies/closed replies/merged
+    replies/stays-open
     notices/work-order notices/urgent-work-order notices/joint
     reports/important reports/emergency reports/chaser reports/escalation reports/approval-request reports/task
     reports/undelivered reports/praise-forward reports/circulation reports/held reports/daily reports/weekly reports/monthly
@@ -140,7 +141,7 @@ def test_a_digest_lists_at_most_sixty_rows_and_says_so() -> None:
 def test_reports_need_no_ticket_where_there_is_none() -> None:
     names = """daily weekly monthly transcription effect internal briefing daily-record visit-analysis contractors meeting
         yearly spot-check visits improvement knowledge sign-off-missing sign-off-result box-reminder breaches backlog
-        undelivered-report""".split()
+        undelivered-report guidance noted""".split()
     for name in names:
         draft = COMPOSER.write(f"reports/{name}", {**sample_context(), "ticket": {}, "data": {}})
         assert draft.subject and "样例花园客户服务中心" in draft.text

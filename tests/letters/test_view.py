@@ -70,7 +70,9 @@ def test_a_department_that_must_go_there_learns_house_and_contact_but_no_papers(
 
 
 def test_a_masked_repair_keeps_its_house() -> None:
-    assert ticket_view(TICKET.changed(category="facility"), "Asia/Shanghai", profile="masked")["house"] == "3-2-501"
+    leak = TICKET.changed(category="facility", kind="repair")
+    assert ticket_view(leak, "Asia/Shanghai", profile="masked")["house"] == "3-2-501"
+    assert ticket_view(leak.changed(kind="complaint"), "Asia/Shanghai", profile="masked")["house"] is None
 
 
 def test_a_masked_notice_holds_nothing_personal_in_mail_or_form() -> None:
@@ -131,6 +133,7 @@ def test_free_text_is_cleared_of_names_and_numbers(text: str, shown: str) -> Non
 
 def test_small_words() -> None:
     assert masked_phone("13800000201") == "138****0201" and masked_phone("8001") == "****" and masked_phone("") == ""
+    assert house_text("1-3") == "1号楼3单元"
     assert house_text("3-501") == "3号楼501室" and house_text(None) == "" and house_text("会所") == "会所"
     assert (
         term_text("8 clock_hours") == "8小时"

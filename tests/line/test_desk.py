@@ -172,6 +172,39 @@ def test_whoever_belongs_to_those_complained_of_does_not_read_who_complains(tmp_
         assert "13800000201" in to(office, "duty-officer@roles.example.com")[0]["text"]
 
 
+@pytest.mark.parametrize("wrong", [{"kind": "抱怨"}, {"urgency": "火急"}, {"category": "垃圾"}, {"house": "楼上"}, {"joint": "后勤处"}])
+def test_an_order_that_is_refused_changes_nothing(tmp_path: Path, wrong: dict[str, str]) -> None:
+    """The contractor goes on, no clock is dropped, nobody is written to."""
+    with station(tmp_path) as office:
+        ticket, before = brought(office, TAP, "报修"), len(office.letters)
+        moved = order(office, ticket, "transfer", to="engineering", reason="管道在墙内")
+        before = len(office.letters)
+        with pytest.raises(NotAllowed, match="没有|无法识别"):
+            order(office, moved, "classify", reason="更正", **{"category": "facility", **wrong})
+        after = office.ticket(ticket.number)
+        assert written(office, before) == [] and after.deadlines == moved.deadlines and after.documents == moved.documents
+        assert (after.category, after.department, after.kind) == (moved.category, "engineering", "repair")
+
+
+def test_who_was_given_a_matter_by_a_person_keeps_it_whatever_else_is_corrected(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        ticket = order(office, brought(office, TAP, "报修"), "transfer", to="engineering", reason="管道在墙内")
+        before = len(office.letters)
+        ticket = order(office, ticket, "classify", urgency="urgent", reason="越漏越大")
+        assert (ticket.urgency, ticket.department) == ("urgent", "engineering")
+        assert not [x for x in written(office, before) if x[0] in ("engineering", "contractor-a", "property_company")]
+        plan = ticket.deadline("plan")
+        assert plan and plan.open
+        named = order(office, ticket, "classify", department="property_company", reason="公共管道")
+        assert named.department == "property_company"
+
+
+def test_what_is_registered_beside_a_refusal_is_kept(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        ticket = order(office, brought(office, RUDE), "handle", by="cs_manager", result="已致歉", inquiry="调录音")
+        assert ticket.status == "in_progress" and ticket.fields["inquiry"] == "调录音"
+
+
 # two tickets that a person knows to be one matter
 
 WIFE = "hetaitai@mail.example.com"
@@ -243,7 +276,7 @@ def test_a_ticket_is_merged_only_into_one_that_is_worked_on(tmp_path: Path) -> N
         gas = brought(office, "5号楼1单元201厨房有很浓的煤气味,人头晕,快来人!电话13800000201", "急")
         assert gas.urgency == "emergency"
         for ticket, target, said in (
-            (floor, "KF20990101-0001", "没有工单"), (floor, floor.number, "请写明"), (floor, "", "请写明"), (gas, tap.number, "紧急事件"),
+            (floor, "KF20990101-0001", "没有工单"), (floor, floor.number, "不能并入自身"), (floor, "", "请写明"), (gas, tap.number, "紧急事件"),
         ):  # fmt: skip
             with pytest.raises(NotAllowed, match=said):
                 order(office, ticket, "merge", target=target)
@@ -252,3 +285,67 @@ def test_a_ticket_is_merged_only_into_one_that_is_worked_on(tmp_path: Path) -> N
             order(office, gas, "merge", target=floor.number)
         with pytest.raises(NotAllowed):
             order(office, floor, "merge", target=gas.number)
+
+
+SUN = "sun@mail.example.com"
+TANK = "5-1-{house} {name} {phone} 投诉:自来水有异味,水发黄,请处理。"
+
+
+def test_a_merged_neighbour_is_told_too_and_may_be_unsatisfied(tmp_path: Path) -> None:
+    """Of another house only on purpose; the matter ends when all have heard of the result (S0-3.2, S1-9.3)."""
+    with station(tmp_path) as office:
+        first = brought(office, TANK.format(house=201, name="何样板", phone="13800000201"), "水质")
+        neighbour = TANK.format(house=401, name="孙楼", phone="13800000401")
+        office.put(mail(neighbour, sender=SUN, name="孙楼", subject="水质", headers=(vouched(SUN),), received=office.now))
+        office.work()
+        second = office.tickets[-1]
+        with pytest.raises(NotAllowed, match="另一户"):
+            order(office, second, "merge", target=first.number)
+        order(office, second, "merge", target=first.number, other_house=True)
+        found = {"inquiry": "水箱锈蚀", "cause": "未按期清洗", "solution": "已清洗", "customer_talk": "已告知"}
+        order(office, first, "handle", result="水箱已清洗消毒", done_by="property_company", **found)
+        before = len(office.letters)
+        order(office, first, "verify", by="cs_manager")
+        assert [x for x in office.letters[before:] if x["template"] == "reports/task" and SUN in x["text"] and "水箱已清洗消毒" in x["text"]]
+        answered(office, to(office, HE)[-1], HE, "满意")
+        waiting = office.ticket(first.number)
+        assert waiting.is_open and waiting.fields["visit"] == "satisfied"
+        with pytest.raises(NotAllowed, match="并案来件人"):
+            order(office, first, "close")
+        answered(office, to(office, SUN)[-1], SUN, "我家水还是黄的!不满意")
+        again = office.ticket(first.number)
+        assert again.round == 2 and again.is_open and [x for x in to(office, HE) if x["template"] == "replies/reopened"] == []
+        assert order(office, first, "done", task="inform").is_open
+
+
+SECOND = """
+[[party]]
+id = "contractor-b"
+name = "示例水电维修队"
+kind = "contractor"
+addresses = ["contractor-b@repair-b.example.com"]
+"""
+
+
+def test_the_firm_that_is_taken_off_stops_and_is_only_heard(tmp_path: Path) -> None:
+    with station(tmp_path, parties=PARTIES + SECOND) as office:
+        ticket, before = brought(office, TAP, "报修"), len(office.letters)
+        ticket = order(office, ticket, "transfer", to="contractor-b", reason="属水电")
+        assert written(office, before) == [("contractor-a", "reports/alert"), ("contractor-b", "notices/work-order")]
+        stopped = to(office, YARD)[-1]
+        assert "停止办理" in stopped["text"] and "作废" in stopped["text"]
+        assert [bool(d.void) for d in ticket.documents if d.form == "notice"] == [True, False]
+        before = len(office.letters)
+        answered(office, stopped, YARD, "已处理:阀芯已更换。")
+        ticket = office.ticket(ticket.number)
+        assert ticket.status == "assigned" and not ticket.fields.get("contributions") and not ticket.fields.get("result")
+        assert ("cs_specialist", "reports/alert") in written(office, before)
+
+
+def test_who_coordinates_has_done_so(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        ticket = order(office, brought(office, TAP, "报修"), "transfer", to="engineering", reason="管道在墙内")
+        ticket = order(office, ticket, "transfer", to="property_company", reason="公共管道")
+        assert ticket.department == "engineering" and [t for t in ticket.tasks if t.kind == "coordinate" and t.done_at is None]
+        ticket = order(office, ticket, "transfer", by="property_manager", to="property_company", reason="公共管道")
+        assert ticket.department == "property_company" and not [t for t in ticket.tasks if t.kind == "coordinate" and t.done_at is None]

@@ -81,7 +81,7 @@ def test_a_letter_that_waits_for_a_word_keeps_its_ticket_out(tmp_path: Path) -> 
     with station(tmp_path) as office:
         closed(office)
         [ticket] = office.tickets
-        office.office.casework.order(ticket.number, "reply", "cs_clerk", {"text": "补充说明:保修的事不归我们管。"})
+        office.office.casework.order(ticket.number, "reply", "cs_clerk", {"text": "补充说明:请直接联系师傅13911112222。"})
         office.work()
         [ticket] = office.tickets
         assert ticket.status == "closed" and any(x.status == "held" for x in ticket.letters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hostile.station import Station, station, vouched
 from line.office import mail
 
@@ -98,3 +99,65 @@ def test_a_department_may_name_our_notice_in_a_mail_of_its_own(tmp_path: Path) -
         [ticket] = office.tickets
         assert ticket.status == "assigned"
         assert any("疏通完毕" in x["text"] for x in office.letters if x["template"] == "reports/alert" and x["recipient"] == ticket.handler)
+
+
+# an emergency that turns out to be none
+
+FIRE = "5号楼1单元201何样板,13800000201,家里着火了!快来人!"
+DUTY, BOSS = "duty-officer@roles.example.com", "cs-supervisor@roles.example.com"
+
+
+def fire(office: Station) -> None:
+    office.put(mail(FIRE, sender=HE, subject="着火", headers=(vouched(HE),), received=office.now))
+    office.work()
+
+
+def says(office: Station, who: str, text: str) -> int:
+    before = len(office.letters)
+    office.put(mail(text, sender=who, answers=office.delivered(who)[-1], headers=(vouched(who),), received=office.now))
+    office.work()
+    return before
+
+
+def minutes(office: Station, count: int) -> list[tuple[str, str]]:
+    before = len(office.letters)
+    for _ in range(count // 10):
+        office.pass_time(minutes=10)
+        office.work()
+    return [(x["recipient"], x["template"]) for x in office.letters[before:]]
+
+
+@pytest.mark.parametrize("text", ["已到现场,火已扑灭,无人受伤。", "现场核实为业主烧糊锅,无火情,已开窗通风。"])
+def test_who_is_on_site_ends_the_alarms_and_all_who_were_alarmed_read_it(tmp_path: Path, text: str) -> None:
+    with station(tmp_path) as office:
+        fire(office)
+        before = says(office, DUTY, text)
+        told = {x["recipient"] for x in office.letters[before:] if text[:5] in x["text"] and x["template"] == "reports/alert"}
+        assert told >= {"property_company", "cs_supervisor", "cs_specialist"}
+        assert not [x for x in minutes(office, 60) if x[1] == "reports/emergency"]
+        assert office.tickets[0].is_open
+
+
+@pytest.mark.parametrize("text", ["正在赶往现场。", "马上到场!"])
+def test_who_is_on_the_way_has_not_been_there(tmp_path: Path, text: str) -> None:
+    with station(tmp_path) as office:
+        fire(office)
+        says(office, DUTY, text)
+        assert [x for x in minutes(office, 10) if x[1] == "reports/emergency"]
+
+
+def test_a_false_alarm_of_the_owner_is_read_at_once_and_ends_nothing(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        fire(office)
+        before = says(office, HE, "不好意思,误报,是锅烧糊了冒烟,火已经关了,没事了,不用来了。")
+        told = {x["recipient"] for x in office.letters[before:] if "误报" in x["text"] and "核实" in x["text"]}
+        assert told >= {"duty_officer", "property_company", "cs_supervisor", "cs_specialist"}
+        assert ("duty_officer", "reports/emergency") in minutes(office, 10) and office.tickets[0].is_open
+
+
+def test_nobody_higher_is_told_of_a_fire_that_was_dealt_with(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        fire(office)
+        says(office, WUYE, "已处理:到场核实,业主烧糊锅,无火情。")
+        assert office.tickets[0].status == "handled"
+        assert not [x for x in minutes(office, 120) if x[1] in ("reports/emergency", "reports/important")]

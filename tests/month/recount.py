@@ -317,12 +317,19 @@ class _Life:
         self.signed()
         self.f.state = "in_progress"
 
-    _lacks = _says_done
+    def _lacks(self, act: Act, at: datetime) -> None:
+        self._says_done(act, at)
+        self.say("reports/task", self.f.handler)  # what is still to be written
 
     def _handles(self, act: Act, at: datetime) -> None:
         self.f.cause = str(self.f.index) if "{cause}" in act.words else ""
         self.transcript(act)
         self.signed()
+        self.say("reports/verify", self.f.handler)
+        if self.f.plot.urgency == "emergency":  # whoever was alarmed reads what was found (S1-5.4.2)
+            alarmed = {to for _, _, template, to in self.f.letters if template in ("reports/emergency", "reports/important")}
+            for to in alarmed - {self.f.handler, act.who}:
+                self.say("reports/alert", to)
         self.f.state = "handled"
 
     def _completes(self, act: Act, at: datetime) -> None:
@@ -423,7 +430,8 @@ class _Life:
         self.say("reports/escalation", "property_manager")
 
     def _is_away(self, act: Act, at: datetime) -> None:
-        """An automatic answer is nobody's word."""
+        """An automatic answer is nobody's word; the handler hears that they are away."""
+        self.say("reports/alert", self.f.handler)
 
     def _bounces(self, act: Act, at: datetime) -> None:
         self.say("notices/work-order", "property_company")
@@ -455,6 +463,7 @@ class _Life:
         self.transcript(act)
         self.signed()
         self.f.state = "handled"
+        self.say("reports/task", self.f.handler)
 
     def _thanks(self, act: Act, at: datetime) -> None:
         f = self.f
@@ -482,6 +491,7 @@ class _Life:
     def _rejects(self, act: Act, at: datetime) -> None:
         self.say("commands/transcript", f"{act.who.replace('_', '-')}@roles.example.com")
         self.meet("approval")
+        self.say("reports/task", self.f.handler)
         self.f.state = "triaged"
 
     def _takes_note(self, act: Act, at: datetime) -> None:
@@ -606,6 +616,9 @@ class _Life:
 
     def still_important(self, clock: Clock) -> None:
         f = self.f
+        if f.state in ("handled", "verified", "visiting", "closed"):
+            clock.dropped = self.now
+            return
         if f.important_told < len(LADDER):
             f.rung = max(f.rung, f.important_told + 1)
             self.say("reports/important", LADDER[f.important_told])

@@ -41,6 +41,7 @@ class Reports:
     def look(self, n: int, now: datetime) -> None:
         for name, day, _ in self.slots(now):
             self.make(n, now, name, day)
+        self.guided(n, now)
         self.unsigned(n, now)
         self.box(n, now)
         self.feed(n, now)
@@ -96,6 +97,12 @@ class Reports:
         """Closing time; of a digest that comes late, the closing of the next service day (S0-4.2.4a)."""
         closing = windows(made.date())[-1][1]
         return closing if made < closing else windows(made.date() + DAY)[-1][1]
+
+    def guided(self, n: int, now: datetime) -> None:
+        """The weekly sign-off is guidance in words, and somebody sees to it (S0-4.2.5a)."""
+        for (name, _), signed in self.signed.items():
+            if name == "weekly" and signed == now:
+                self.say(n, "guidance", "cs_manager")
 
     def unsigned(self, n: int, now: datetime) -> None:
         """Next morning the one above hears of what was not signed."""

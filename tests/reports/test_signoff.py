@@ -7,6 +7,7 @@ from kefud.desk.message import Address, Message
 from kefud.desk.reading import Reading
 from kefud.errors import NotAllowed, Usage
 from kefud.reports import SignOff, read_sign_off
+from kefud.store import registers
 
 A, B = "KF20250401-0001", "KF20250401-0002"
 
@@ -15,12 +16,20 @@ A, B = "KF20250401-0001", "KF20250401-0002"
     ("text", "said"),
     [
         ("已阅", SignOff(True)),
+        ("退回，漏记一件来电", SignOff()),
+        ("请核对后重报", SignOff()),
         ("已阅。请各部门抓紧", SignOff(True, "请各部门抓紧")),
         (f"已阅\n{A} 请今天上门", SignOff(True, "", {A: "请今天上门"})),
         (f"1. {A}:请工程部到场\n2、{B} 重要", SignOff(True, "", {A: "请工程部到场"}, (B,))),
         (f"{A}、{B} 请一并处理", SignOff(True, "", {A: "请一并处理", B: "请一并处理"})),
         (f"{A} 列为重要,请立即上报", SignOff(True, "", {A: "请立即上报"}, (A,))),
         (f"已阅\n> {A} 请今天上门\n在 2025年4月1日 16:00,客服中心写道:\n{B} 重要", SignOff(True)),
+        (f"已阅。{A} 请客服专员明天联系业主", SignOff(True, "", {A: "请客服专员明天联系业主"})),
+        (f"已阅,{A}重要", SignOff(True, "", {}, (A,))),
+        (f"{A}:请工程部到场;{B}:转设计部", SignOff(True, "", {A: "请工程部到场", B: "转设计部"})),
+        (f"{A}、0002 请今天派人", SignOff(True, "", {A: "请今天派人", B: "请今天派人"})),
+        (f"{A} 2025年清明前办完", SignOff(True, "", {A: "2025年清明前办完"})),
+        (f"请客服专员就{A}回访", SignOff(True, "", {A: f"请客服专员就{A}回访"})),
         ("收到\n--\n王示例\n物业主管", SignOff(True)),
         ("> 已阅", SignOff()),
         ("", SignOff()),
@@ -146,7 +155,7 @@ def test_what_the_supervisor_wrote_stands_in_the_ledger(town):
 
 
 def answer(town, text, sender="property-supervisor@estate.example.com", **changes):
-    (letter,) = town.letters("reports/daily")
+    letter = town.letters("reports/daily")[0] if "in_reply_to" not in changes else {"message_id": ""}
     values = {"medium": "mail", "received_at": town.now, "subject": "回复", "text": text, "sender": Address("", sender),
         "identity": True,
               "in_reply_to": (letter["message_id"],), "message_id": "<a1@estate.example.com>"} | changes  # fmt: skip
@@ -159,6 +168,74 @@ def test_the_answer_to_the_digest_signs_it(town):
     (row,) = town.made("daily")
     assert row.signed_at == at("4-1 16:40") and row.data["orders"] == {A: "请今天上门"} and row.data["marked"] == [B]
     assert "已登记" in town.letters("reports/sign-off-result")[0]["text"]
+
+
+def test_what_is_said_to_no_ticket_is_read_by_the_cs_manager(town):
+    for _ in range(2):
+        answer(town, "已阅\n三号楼漏水的几户请客服中心集中上门看一次")
+    (letter,) = town.letters("reports/guidance")
+    assert letter["recipient"] == "cs_manager" and "三号楼漏水的几户请客服中心集中上门看一次" in letter["text"]
+    assert "已转客服经理落实" in town.letters("reports/sign-off-result")[0]["text"]
+    assert "4月2日" in letter["text"]
+
+
+def test_a_digest_sent_back_is_not_signed_and_the_words_are_read(town):
+    for _ in range(2):
+        assert "refused" in answer(town, "退回，漏记一件来电，请核对后重报")
+    assert town.made("daily")[0].signed_at is None
+    (letter,) = town.letters("reports/guidance")
+    assert "漏记一件来电" in letter["text"] and "已转客服经理落实" in town.letters("reports/sign-off-result")[0]["text"]
+
+
+def test_a_bare_signature_is_passed_on_to_nobody(town):
+    answer(town, "已阅，谢谢")
+    assert town.letters("reports/guidance") == [] and "已转" not in town.letters("reports/sign-off-result")[0]["text"]
+
+
+def test_an_order_may_name_its_ticket_anywhere_in_the_line(town):
+    answer(town, f"已阅。请对{A}今天上门，把{B}的材料补齐\n请把{B}列为重要")
+    (row,) = town.made("daily")
+    assert set(row.data["orders"]) == {A, B} and row.data["marked"] == [B] and town.letters("reports/guidance") == []
+
+
+def missing(town, text, sender="property-manager@estate.example.com"):
+    """Tuesday's digest is signed by nobody; the property manager, who is told of it, answers that letter."""
+    town.now = at("4-2 08:40")
+    town.periodic().step()
+    (letter,) = town.letters("reports/sign-off-missing")
+    return answer(town, text, sender, in_reply_to=(letter["message_id"],))
+
+
+def test_what_is_answered_to_a_reminder_is_read_and_opens_no_ticket(town):
+    for _ in range(2):
+        assert "answers the letter missing.daily" in missing(town, "物业主管这周出差,由我代看。请客服经理下午来一趟。")
+    (passed,) = town.letters("reports/guidance")
+    assert passed["recipient"] == "cs_manager" and "请客服经理下午来一趟" in passed["text"]
+    (reply,) = town.letters("reports/noted")
+    assert "已转客服经理阅处" in reply["text"] and reply["addresses"] == ["property-manager@estate.example.com"]
+
+
+def test_thanks_for_a_reminder_need_no_answer(town):
+    assert missing(town, "收到，谢谢") and town.letters("reports/noted") == []
+
+
+def test_a_reminder_answered_with_a_ticket_number_is_that_ticket_s(town):
+    assert missing(town, f"{A} 请今天上门") == ""
+
+
+def test_the_answer_to_an_improvement_deals_with_it(tmp_path):
+    town = Town(tmp_path)
+    town.office.signing.post.ready()
+    with town.office.db.write() as tx:
+        registers.keep(tx, "task", "2025-03 abc", at("4-1 09:00"), {"text": "满意率低于95%"})
+        town.office.signing.post.write(
+            tx, "cs_manager", "reports/improvement", {"text": "满意率低于95%"}, at("4-1 09:00"), key="task.2025-03 abc"
+        )
+    (letter,) = town.letters("reports/improvement")
+    answer(town, "已组织培训并逐件复盘", "cs-manager@estate.example.com", in_reply_to=(letter["message_id"],))
+    (task,) = town.made("task")
+    assert (task.signed_by, task.text) == ("cs_manager", "已组织培训并逐件复盘")
+    assert "已登记办结" in town.letters("reports/noted")[0]["text"]
 
 
 def test_the_same_answer_read_again_after_a_crash_does_nothing_more(town):

@@ -107,6 +107,8 @@ def test_a_part_becomes_a_ticket_of_its_own(estate: Estate) -> None:
     assert second.started_at == first.started_at and second.arrivals[0].id == first.arrivals[0].id
     assert first.related == (second.number,) and second.related == (first.number,)
     assert second.department == "property_company" and second.document("opinion_form")
+    told = [x for x in estate.letters if x["ticket_number"] == second.number and x["recipient"] == "requester"]
+    assert told and not [x for x in told if "一次补齐" in x["text"]], "telephone and house are known"
     with estate.open() as office:
         assert not violations(office.db, estate.home / "var")
 

@@ -89,13 +89,17 @@ def test_a_repair_is_planned_extended_and_passed_on(estate: Estate, numbers: dic
 
 
 def test_a_suggestion_is_adopted(estate: Estate, numbers: dict[str, str]) -> None:
-    adopted = Desk(estate, numbers["idea"])("adopt", "--reason", "合理", "--plan", "下月增设", "--partly", role="cs_clerk")
+    part = ("--partly", "--plan", "下月增设三个", "--reason", "北门受消防通道限制")
+    adopted = Desk(estate, numbers["idea"])("adopt", *part, role="cs_clerk")
     assert any(d["form"] == "thanks_letter" for d in adopted["documents"])
+    [letter] = [x for x in estate.letters if x["template"] == "replies/thanks"]
+    assert "一部分已被采纳" in letter["text"] and "采纳部分：下月增设三个" in letter["text"]
+    assert "理由：北门受消防通道限制" in letter["text"]
 
 
 def test_the_same_matter_is_merged(estate: Estate, numbers: dict[str, str]) -> None:
     desk = Desk(estate, numbers["twin"])
-    assert desk("merge", "--to", numbers["repair"])["status"] == "merged"
+    assert desk("merge", "--to", numbers["repair"], "--other-house")["status"] == "merged"
 
 
 def test_a_refusal_is_said_in_words(estate: Estate, numbers: dict[str, str]) -> None:
@@ -121,3 +125,20 @@ def test_every_command_gives_an_order_a_rule_knows() -> None:
     code = "".join((plugins / name).read_text("utf-8") for name in ("commands/orders.py", "visits/__init__.py", "papers/delivery.py"))
     unknown = {order for order, _, _ in HANDLING.values() if f'"{order}"' not in code}
     assert unknown == {"split"}  # a new ticket is the core's work, see test_entries.py
+
+
+def test_what_a_ticket_is_may_be_said_in_chinese(estate: Estate, numbers: dict[str, str]) -> None:
+    desk = Desk(estate, numbers["complaint"])
+    corrected = desk("classify", "--kind", "投诉", "--category", "环境卫生", "--urgency", "一般", "--reason", "核对")
+    assert [corrected[name] for name in ("kind", "category", "urgency")] == ["complaint", "environment", "normal"]
+
+
+def test_what_a_ticket_cannot_be_is_named_with_what_it_can(estate: Estate, numbers: dict[str, str]) -> None:
+    wanted = ["ticket", "classify", numbers["complaint"], "--urgency", "十万火急", "--as", "cs_clerk"]
+    done = CliRunner().invoke(kefud, ["-c", str(estate.file), *wanted])
+    assert done.exit_code != 0 and "urgent (紧急), emergency (紧急事件)" in done.output
+
+
+def test_a_time_may_be_said_in_chinese(estate: Estate, numbers: dict[str, str]) -> None:
+    promised = Desk(estate, numbers["repair"])("plan", "--text", "更换阀芯", "--until", "2099年3月16日17时", "--by", "phone")
+    assert promised["deadlines"]["resolve"]["due"].startswith("2099-03-16T09:00:00+00:00")

@@ -81,8 +81,10 @@ def _change(name: str, text: str) -> click.Command:
         with office(ctx) as found:
             with found.db.write() as tx:
                 done = letters.change(tx, id, name, found.clock())
+                row = None if done else letters.by_id(tx, id)
         if not done:
-            raise Usage(f"letter {id} cannot be changed by {name} in its present state")
+            now = f"is {row['status']} {row['hold']}".strip() if row else "does not exist"
+            raise Usage(f"letter {id} {now}; it cannot be changed by {name}")
         click.echo(f"letter {id}: {name}", err=True)
 
     return command

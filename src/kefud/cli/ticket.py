@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import click
 from kefud.cli.common import acting, as_json, by_role, cut, local, office, show, table
 from kefud.compose import Press
 from kefud.correspondence import site_view
+from kefud.desk.deadlines import parse_when
 from kefud.desk.decisions import Classify, Effect, SetFields
 from kefud.desk.houses import normalise_house
 from kefud.desk.states import STEPS
-from kefud.desk.ticket import CATEGORIES, KINDS, Requester, Ticket, chinese
+from kefud.desk.ticket import VOCABULARY, Requester, Ticket, chinese, word_meant
 from kefud.desk.view import form_data, ticket_json
 from kefud.errors import Usage
 from kefud.shipped import shipped
@@ -74,6 +76,23 @@ def state_named(text: str) -> str:
     return known[text]
 
 
+class Word(click.ParamType[str]):
+    """A value of ``field``, in English or Chinese."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        self.name = field
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not (word := word_meant(self.field, value)):
+            known = ", ".join(f"{x} ({chinese(x)})" for x in VOCABULARY[self.field])
+            self.fail(f'"{value}" is no {self.field}; there are {known}', param, ctx)
+        return word
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(VOCABULARY[self.field])}]"
+
+
 def instant(text: str, found: Office) -> datetime:
     """An ISO 8601 instant; without offset in the office's time zone."""
     try:
@@ -81,6 +100,16 @@ def instant(text: str, found: Office) -> datetime:
     except ValueError:
         raise Usage(f'"{text}" is no ISO 8601 time, e.g. 2025-03-06T17:00') from None
     return at if at.tzinfo else at.replace(tzinfo=found.site.calendar.zone)
+
+
+def to_come(text: str, found: Office) -> datetime:
+    """A time that is still to come: ISO 8601, or as people write it, 3月15日, 周五下班前."""
+    with suppress(Usage):
+        return instant(text, found)
+    meant = parse_when(text, found.clock(), found.site.calendar)
+    if meant is None:
+        raise Usage(f'"{text}" is no time, e.g. 2025-03-06T17:00 or 3月6日17时')
+    return meant
 
 
 @ticket.command("show")
@@ -147,14 +176,16 @@ HANDLING: dict[str, tuple[str, str, tuple[str, ...]]] = {
                 ("way", "proof", "enclosed*")),
     "close": ("close", "Close it.", ("reason",)),
     "reopen": ("reopen", "Open it again: new round.", ("reason",)),
-    "merge": ("merge", "It is the same matter as another ticket.", ("to=target", "reason")),
+    "merge": ("merge", "It is the same matter as another ticket, of the same house; of another one with --other-house.",
+              ("to=target", "reason", "other-house!")),
     "split": ("split", "Make a ticket of its own from a part.", ("text",)),
     "classify": ("classify", "Correct what it is; rules leave these fields alone afterwards.",
                  ("kind", "category", "urgency", "important", "origin", "house", "department", "joint", "masked", "dispute",
                   "reason")),
     "decline": ("decline", "Not accepted: reason and alternative.", ("reason", "alternative")),
     "withdraw": ("withdraw", "The customer withdraws it: the customer's words.", ("text",)),
-    "adopt": ("adopt", "A suggestion is adopted; one that is not: decline.", ("reason", "plan", "partly!")),
+    "adopt": ("adopt", "A suggestion is adopted; in part: --plan what, --reason why not the rest; one that is not: decline.",
+              ("reason", "plan", "partly!")),
     "plan": ("plan", "The detailed plan to the customer.", ("text", "until=promised_at", "by")),
     "need-info": ("need_info", "Ask the requester for what is missing, all at once; may be repeated.", ("missing*",)),
     "got-info": ("got_info", "What was missing came by telephone or over the counter; the work goes on.", ("text",)),
@@ -181,7 +212,7 @@ def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> c
         with office(ctx) as found:
             for when in ("until", "promised_at"):
                 if when in args:
-                    args[when] = instant(str(args[when]), found).isoformat()
+                    args[when] = to_come(str(args[when]), found).isoformat()
             changed, refused = found.casework.order(number, order, acting(found.site, role), args, str(args.get("text", "")))
             held = [x.id for x in changed.letters if x.status == "held"]
             with found.db.read() as tx:
@@ -202,6 +233,8 @@ def _handling(name: str, order: str, text: str, arguments: tuple[str, ...]) -> c
         parameter = (known or shown).replace("-", "_")
         if argument.endswith("!"):
             command = click.option(f"--{shown}", parameter, is_flag=True)(command)
+        elif parameter in VOCABULARY:
+            command = click.option(f"--{shown}", parameter, type=Word(parameter))(command)
         else:
             command = click.option(f"--{shown}", parameter, multiple=argument.endswith("*"))(command)
     return command
@@ -217,8 +250,8 @@ for _name, (_order, _text, _arguments) in HANDLING.items():
 @click.option("--name", default="")
 @click.option("--phone", default="")
 @click.option("--email", default="")
-@click.option("--kind", type=click.Choice(KINDS), help="Where the words leave it open.")
-@click.option("--category", type=click.Choice(CATEGORIES))
+@click.option("--kind", type=Word("kind"), help="Where the words leave it open.")
+@click.option("--category", type=Word("category"))
 @click.option("--at", "when", help="When it was brought (ISO 8601); now, if not given.")
 @by_role
 @as_json
@@ -243,7 +276,7 @@ def new(ctx: click.Context, /, text: str, when: str | None, role: str, as_json: 
 @click.option("--finding", "findings", multiple=True, required=True, help="What was found; may be repeated.")
 @click.option("--party", default="property_company", show_default=True, help="Who has to put it right.")
 @click.option("--place", default="")
-@click.option("--rectify-by", "until", help="Until when (ISO 8601); else by [deadlines] rectify.inspection.")
+@click.option("--rectify-by", "until", help="Until when (ISO 8601, or 3月15日17时); else by [deadlines] rectify.inspection.")
 @by_role
 @as_json
 @click.pass_context
@@ -256,7 +289,7 @@ def inspect(
             raise Usage(f'there is no party "{party}"')
         fields: dict[str, Any] = {"findings": [{"text": x, "state": "open"} for x in findings], "inspected": party}
         fields |= {"place": place} if place else {}
-        fields |= {"rectify_by": instant(until, found).isoformat()} if until else {}
+        fields |= {"rectify_by": to_come(until, found).isoformat()} if until else {}
         stated = Classify(
             kind="liaison", origin="internal", urgency="normal", important=False, subject=f"巡查整改{f'：{place}' if place else ''}",
             rule="S1-5.7.2", why=f"{chinese(role)}巡查登记",

@@ -57,7 +57,7 @@ class Classify(Decision):
 class Assign(Decision):
     """Lead department and handler (经办人). The department leads; register and owner stay with cs_center (S0-3.2).
 
-    What a person locked stays, unless a person has ``decided`` anew.
+    What a person locked stays, unless a person has ``decided`` anew; what was ``decided`` is locked.
     """
 
     department: str | None = None
@@ -242,9 +242,21 @@ class Move(Decision):
 
 @dataclass(frozen=True, slots=True)
 class Merge(Decision):
-    """The arrival is the same matter as an open ticket: it is appended there (S0-3.2)."""
+    """The arrival is the same matter as an open ticket: it is appended there (S0-3.2).
+
+    ``says``: it is no repetition but the customer's word on that ticket: "withdraw", "withdraw?" where a person is to ask
+    whether that is meant, "again" where what was done is as bad as before, "more" where it adds to it or tells how it went.
+    """
 
     target: str
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Besides(Decision):
+    """Words of a message on a ticket tell of another matter: a ticket of its own for the same people (S0-4.1.4)."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

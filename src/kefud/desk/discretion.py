@@ -9,6 +9,31 @@ from kefud.desk.ticket import Ticket
 
 _INDOORS = re.compile("家里|家中|我家|屋内|屋里|室内|户内|房间|卧室|客厅|厨房|卫生间|阳台|飘窗|入户门|马桶|地漏|暖气|墙面|吊顶")
 
+_CONFIDENTIAL = re.compile(
+    r"(?:不要|别|勿|不能|不得|请不|不想)[^。]{0,12}(?:告诉|透露|泄露|泄漏|告知|知道|晓得|看到|说出|说是|讲是|提我)|保密|我的(?:电话|姓名|名字)"
+    r"|(?:是|说)我(?:说|讲|写|投诉|举报|反映)的"
+)
+_OF_THEMSELVES = re.compile(
+    r"^(?:我|本人|我们?家|家里)(?:是|就|也|又|都|只是|只有){0,2}(?:一?个)?(?:女的|男的|女人|女生|单身|独居|一个人|老人|老太|老头|老两口|孤身|带着?(?:个|小|孩|娃|俩|两)"
+    r"|刚生|怀孕|孕妇|残疾|退休|租户|租客|租房|今年[0-9一二三四五六七八九十]+)|^(?:怕|我怕|害怕|怕得很|怕他们?|怕报复)[了的啊]?$"
+)
+"""A clause in which the writer tells who he or she is."""
+_SEEN_FROM = re.compile(r"我(?:们)?家?的?(?:楼上|楼下|隔壁|对门|对面)的?(?=[0-9]{3,4})|我(?:们)?家?的?(?=楼上|楼下|隔壁|对门|对面)")
+"""Where a place is named by where the writer lives."""
+_CLAUSE = re.compile(r"[^,，;；。!！?？\n]+[,，;；。!！?？\n]?")
+_MARKS = " ,，、:：。;；!！?？\n"
+
+
+def asks_for_confidence(clause: str) -> bool:
+    """Whether a clause asks not to be named."""
+    return bool(_CONFIDENTIAL.search(fold(clause)))
+
+
+def without_traces(text: str) -> str:
+    """``text`` less the clauses by which its writer would be known: who they are, from where they see it, that they ask for secrecy."""
+    told = (c for c in _CLAUSE.findall(text) if not asks_for_confidence(c) and not _OF_THEMSELVES.search(fold(c).strip(_MARKS)))
+    return "".join(_SEEN_FROM.sub("", clause) for clause in told)
+
 
 def contact_shown(ticket: Ticket, party_kind: str, show_contact: bool = False) -> bool:
     """Whether a notice to a party may name the requester and the number (RULES §9, catalogue D26).

@@ -55,6 +55,12 @@ _PAIR = re.compile(
     r"(?<![0-9a-z_./-])(?<![0-9]:)(?P<building>[0-9]{1,2}|[a-z][0-9]?)-(?P<room>[0-9]{3,4})(?P<word>[室房])?"
     rf"{_ROOM_END}(?![a-z_-])"
 )
+_ENGLISH = re.compile(
+    r"(?<![a-z])(?:building|block|tower|bldg)\.?(?: no\.?)? ?#?(?P<building>[0-9]{1,3}|[a-z][0-9]?)[ ,]{1,3}"
+    r"(?:unit|entrance) ?#?(?P<unit>[0-9]{1,2})[ ,]{1,3}(?:flat|room|apartment|apt|rm)\.? ?#?(?P<room>[0-9]{3,4})(?![0-9])"
+    r"|(?<![a-z])(?:flat|room|apartment|apt|rm)\.? ?#?(?P<room_first>[0-9]{3,4})[ ,]{1,3}(?:unit|entrance) ?#?(?P<unit_then>[0-9]{1,2})"
+    r"[ ,]{1,3}(?:building|block|tower|bldg)\.?(?: no\.?)? ?#?(?P<building_last>[0-9]{1,3}|[a-z][0-9]?)(?![0-9a-z])"
+)
 
 _OWN_BEFORE = re.compile(
     r"(?:我(?:是|家|们家|住|们是|的房子)|本人|家住|住在?|住址|住户|地址|房号|房间号?|业主|署名|落款)"
@@ -115,7 +121,7 @@ def _fold(text: str) -> str:
 
 def _mentions(text: str, registry: Registry | None) -> Iterator[HouseMention]:
     folded, done = _fold(text), 0
-    matches = [match for pattern in (_SHORT, _SPOKEN, _PAIR) for match in pattern.finditer(folded)]
+    matches = [match for pattern in (_SHORT, _SPOKEN, _PAIR, _ENGLISH) for match in pattern.finditer(folded)]
     for match in sorted(matches, key=lambda match: match.start()):
         found = _read(match, registry) if match.start() >= done else None
         if found is not None:
@@ -125,6 +131,9 @@ def _mentions(text: str, registry: Registry | None) -> Iterator[HouseMention]:
 
 
 def _read(match: re.Match[str], registry: Registry | None) -> tuple[str, bool] | None:
+    if match.re is _ENGLISH:
+        building, unit = match["building"] or match["building_last"], match["unit"] or match["unit_then"]
+        return f"{_building(building)}-{int(unit)}-{int(match['room'] or match['room_first'])}", True
     if match.re is _SHORT:
         return _read_short(match, registry)
     if match.re is _PAIR:
@@ -205,7 +214,16 @@ def _choose_own(text: str, mentions: tuple[HouseMention, ...], registry: Registr
     folded = _fold(text)
     weighed = [(_ownness(folded, mention, registry), -place) for place, mention in enumerate(mentions)]
     best = max(weighed, default=(0, 0))
-    return mentions[-best[1]] if best[0] > 0 else None
+    if best[0] <= 0:
+        return None
+    own = mentions[-best[1]]
+    return next((m for (points, _), m in zip(weighed, mentions, strict=True) if points > 0 and _completes(folded, own, m)), own)
+
+
+def _completes(text: str, mention: HouseMention, other: HouseMention) -> bool:
+    """Whether the same line names the house in full: 3号楼 王某某 3-1-1702."""
+    first, last = sorted((mention.span, other.span))
+    return other.id.startswith(f"{mention.id}-") and other.id.count("-") == 2 and "\n" not in text[first[0] : last[1]]
 
 
 def _ownness(text: str, mention: HouseMention, registry: Registry | None) -> int:

@@ -47,7 +47,8 @@ class Opened:
 
     ``related`` are open or recent tickets of the same house, sender or matter (merge, S0-3.2); ``similar`` those of other
     households with the same category and building in the window (group complaint). ``part`` of ``parts`` counts the
-    matters of one message from 1: the acknowledgement belongs to the last part alone, and names all of ``numbers``.
+    matters of one message from 1: the acknowledgement belongs to the last part alone, and names all of ``numbers``; ``kinds``
+    are those of all its matters, as they were sorted.
     """
 
     at: datetime
@@ -58,11 +59,16 @@ class Opened:
     part: int = 1
     parts: int = 1
     may_answer: bool = True
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message belongs to an existing ticket."""
+    """A message belongs to an existing ticket.
+
+    ``merged``: it brings the same matter again. ``says``: it names no number, and a rule has understood it as the customer's
+    word on this ticket (see Merge).
+    """
 
     at: datetime
     message: Message
@@ -70,6 +76,7 @@ class Heard:
     channel: str = ""
     merged: bool = False
     may_answer: bool = True
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)

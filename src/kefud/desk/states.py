@@ -97,6 +97,8 @@ def _closed(ticket: Ticket, by: str) -> str:
         return ""
     if not ticket.fields.get("answer") and not ticket.fields.get("no_answer_reason"):
         return "尚无答复记录,不能办结(S0-1.0)"
+    if ticket.kind not in DIRECT_CLOSE and any(task.kind == "inform" and task.done_at is None for task in ticket.tasks):
+        return "并案来件人尚未全部告知结果,不能办结(S1-9.3);告知后登记待办 inform"
     visit = ticket.fields.get("visit")
     if visit == "unsatisfied" and not ticket.fields.get("ended_by_leadership"):
         return "回访不满意,须重新处理,不能办结(S3-2.5.4)"

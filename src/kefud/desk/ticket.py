@@ -55,7 +55,7 @@ CHINESE: dict[str, str] = {
     "replies/not-adopted": "建议未采纳答复", "replies/progress": "进展告知", "replies/reopened": "重新处理告知",
     "replies/result": "办理结果答复", "replies/survey": "满意度调查", "replies/thanks": "答谢函", "replies/visit": "回访函",
     "replies/written-reply": "书面复函", "notices/work-order": "工作联系单", "notices/urgent-work-order": "紧急工作联系单",
-    "notices/joint": "协办联系单", "notices/copy": "联系单抄送件",
+    "replies/stays-open": "撤回答复", "notices/joint": "协办联系单", "notices/copy": "联系单抄送件",
 }  # fmt: skip
 """What staff and owners read for each word of the program (SERVICE words, RULES §1, §2, §6)."""
 
@@ -67,9 +67,21 @@ POSTS = (
 """Who acts in the rules, whether or not the configuration names somebody (RULES §1)."""
 
 
+VOCABULARY: dict[str, tuple[str, ...]] = {
+    "kind": KINDS, "category": CATEGORIES, "urgency": ("normal", "urgent", "emergency"), "origin": ORIGINS,
+}  # fmt: skip
+"""What a ticket may be, by the name of its field."""
+
+
 def chinese(word: str) -> str:
     """The Chinese term for a word of the domain; an unknown word (an extended list) is returned as it is."""
     return CHINESE.get(word, word)
+
+
+def word_meant(field: str, text: str) -> str:
+    """The word of the domain that a person gives for ``field``, in English or Chinese; "" where there is none."""
+    said = text.strip()
+    return next((word for word in VOCABULARY[field] if said in (word, chinese(word))), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LetterRef:
-    """A letter of the ticket, as the ticket knows it; the outbox holds the rest."""
+    """A letter of the ticket, as the ticket knows it; ``hold`` is why it waits or is not sent. The outbox holds the rest."""
 
     id: int
     to: str
@@ -144,6 +156,7 @@ class LetterRef:
     recipient: str = ""
     key: str = ""
     meets: str = ""
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

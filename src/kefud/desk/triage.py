@@ -16,11 +16,10 @@ from kefud.desk import decisions as d
 from kefud.desk.fitness import unfit
 from kefud.desk.occasions import Corrected, Moved, Occasion, Ordered
 from kefud.desk.states import refusal
-from kefud.desk.ticket import CATEGORIES, KINDS, ORIGINS, Deadline, Document, Task, Ticket
+from kefud.desk.ticket import VOCABULARY, Deadline, Document, Task, Ticket
 from kefud.errors import NotAllowed
 
 LONGEST_FAULT = 500
-_WORDS = {"kind": KINDS, "category": CATEGORIES, "urgency": ("normal", "urgent", "emergency"), "origin": ORIGINS}
 CLASSED = ("kind", "category", "urgency", "department")
 """What an order corrects so that papers, notices and alarms must follow."""
 MOST_DECISIONS = 500
@@ -72,7 +71,8 @@ def deliberate(
     """Ask ``rules`` about ``occasion``, then about every change of state or correction that follows from their answers.
 
     ``given`` are decisions that stand before any rule is asked (a person's order). ``watch`` is told the name of each rule
-    before it is asked, so that a supervisor knows whom to blame when the process dies.
+    before it is asked, so that a supervisor knows whom to blame when the process dies. An order that one rule refuses has no
+    effect but what that rule decides beside its refusal.
     """
     taken: list[d.Decision] = []
     opinions: list[Opinion] = []
@@ -105,13 +105,23 @@ def deliberate(
     while waiting and moves <= MOST_MOVES:
         now, before = waiting.pop(0), ticket
         moves += 1
+        places = len(taken), len(opinions), len(waiting)
+        refusing: list[tuple[str, list[d.Decision]]] = []
         for rule in rules:
             watch(rule.name)
             answers, fault = _answers(rule, ticket, now)
-            if fault:
+            if isinstance(now, Ordered) and any(isinstance(x, d.Refuse) for x in answers):
+                refusing.append((rule.name, answers))
+            elif fault:
                 opinions.append(Opinion(rule.name, error=fault, occasion=type(now).__name__))
             else:
                 weigh(rule.name, answers, now)
+        if refusing:  # nobody else acts on an order that is not carried out
+            ticket = before
+            for kept, place in zip((taken, opinions, waiting), places, strict=True):
+                del kept[place:]  # type: ignore[attr-defined]
+            for name, answers in refusing:
+                weigh(name, answers, now)
         if isinstance(now, Ordered) and any(getattr(before, n) != getattr(ticket, n) for n in CLASSED):
             waiting.append(Corrected(now.at, now.command, now.by, before))
     watch("")
@@ -139,7 +149,7 @@ def _classify(ticket: Ticket, c: d.Classify, at: datetime) -> Ticket:
     names = (
         "kind", "category", "urgency", "important", "origin", "house", "requester", "subject", "summary", "masked", "dispute",
     )  # fmt: skip
-    for name, words in _WORDS.items():
+    for name, words in VOCABULARY.items():
         if getattr(c, name) not in (None, *words):
             raise ValueError(f"{getattr(c, name)!r:.40} is no {name}")
     locked = () if c.decided else ticket.locked
@@ -154,6 +164,8 @@ def _assign(ticket: Ticket, a: d.Assign, at: datetime) -> Ticket:
         changes["department"] = a.department
     if a.handler and "handler" not in locked:
         changes["handler"] = a.handler
+    if a.decided and changes:
+        changes["locked"] = _added(ticket.locked, changes)
     if a.transfer:
         changes["transfers"] = ticket.transfers + 1
     return ticket.changed(**changes)

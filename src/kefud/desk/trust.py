@@ -22,9 +22,10 @@ class Claim:
 
     ``token``: a keyed token of this ticket verified, or the message answers a letter this ticket sent. ``thread``: it
     answers a mail this ticket received. ``number``: it names the ticket's number. ``roster``: "requester", "party:ID" or
-    "role:ID" when the strict From address is a party to the ticket, "household" when no address of the requester is known
-    and the mail bears the registered name or telephone of its house, "" for a stranger. ``authenticated``: our own server
-    vouches for the sender, or the mailbox is internal only. ``internal``: it is declared internal only.
+    "role:ID" when the strict From address is a party to the ticket, "requester:other" when another ticket of his was merged
+    into it, "household" when no address of the requester is known and the mail bears the registered name or telephone of
+    its house, "" for a stranger. ``authenticated``: our own server vouches for the sender, or the mailbox is internal only.
+    ``internal``: it is declared internal only.
     """
 
     token: bool
@@ -53,7 +54,7 @@ def weigh(claim: Claim) -> Verdict:
     if on_roster and role == "household":
         who = "requester" if claim.internal else "stranger"
         return Verdict(attach, Author(who, "household", claim.internal and claim.token, why, claim.internal, claim.token), why)
-    acts = claim.token and on_roster and claim.authenticated
+    acts = claim.token and on_roster and claim.authenticated and id != "other"  # what is another's is not his to decide
     speaks = {"requester": "requester", "party": "party", "role": "staff"}
     who = speaks.get(role if on_roster else "", "stranger")
     if who == "stranger":

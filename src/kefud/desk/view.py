@@ -14,6 +14,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from kefud.desk.chinese import fold
+from kefud.desk.discretion import without_traces
+from kefud.desk.houses import find_houses
 from kefud.desk.ticket import Deadline, Ticket, chinese
 
 Profile = Literal["full", "owner", "party", "masked"]
@@ -47,6 +49,7 @@ _ANSWERING = ("reply", "reply_to_property", "reply_to_sales", "resolve", "plan",
 
 _HOUSE_HIDDEN = ("attitude", "sales_service")
 """Categories whose masked notice shows no house: nobody has to go there, and it would tell who complained (D26)."""
+_COMPLAINS = ("complaint", "suggestion")
 
 _INTERNAL_FIELDS = ("insults", "quoted_insults", "ladder", "opened_by", "accused")
 _TITLES = {"女士": "女士", "小姐": "女士", "太太": "女士", "夫人": "女士", "先生": "先生", "老师": "老师", "师傅": "师傅"}
@@ -431,8 +434,9 @@ def _thanks_letter(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str,
     return {
         "salutation": view["salutation"], "anonymous": view["requester"]["anonymous"],
         "received_at": view["received_at"].split(" ")[0],
-        "content": view["summary"], "department_zh": view["department_zh"], "plan": _field(fields, "plan") or _field(fields,
-        "adoption_reason"),
+        "content": view["summary"], "department_zh": view["department_zh"],
+        "plan": _field(fields, "plan") or _field(fields, "adoption_reason"),
+        "rest": _field(fields, "adoption_reason") if fields.get("adoption") == "partly" else "",
     }  # fmt: skip
 
 
@@ -460,8 +464,8 @@ def answer_deadline(ticket: Ticket) -> datetime | None:
 
 
 def hides_house(ticket: Ticket) -> bool:
-    """True where a masked notice must not even name the house."""
-    return ticket.category in _HOUSE_HIDDEN
+    """True where a masked notice must not even name the house: there it would tell who complained, and nobody has to get in."""
+    return ticket.category in _HOUSE_HIDDEN or (ticket.masked and ticket.kind in _COMPLAINS and ticket.urgency != "emergency")
 
 
 def salutation(name: str) -> str:
@@ -495,7 +499,7 @@ def house_text(house: str | None) -> str:
     if len(parts) == 3 and all(parts):
         return f"{parts[0]}号楼{parts[1]}单元{parts[2]}室"
     if len(parts) == 2 and all(parts):
-        return f"{parts[0]}号楼{parts[1]}室"
+        return f"{parts[0]}号楼{parts[1]}{'室' if len(parts[1]) > 2 else '单元'}"
     return house
 
 
@@ -564,12 +568,17 @@ _NUMBER_OR_AT = re.compile(r"@|(?:\d[- ]?){10}")
 def without_personal(text: str, ticket: Ticket, *, house: bool = False) -> str:
     """``text`` with the requester's name and every telephone number, address and card number hidden.
 
-    Places in the folded text are places in the original (full-width digits are found too). ``house`` hides the house as well.
+    Places in the folded text are places in the original (full-width digits are found too). ``house`` hides the house as well; where
+    the matter lies elsewhere, the requester's own and no other.
     """
     if _NUMBER_OR_AT.search(fold(text)):
         for pattern, put in ((_EMAIL, "（邮箱略）"), (_IDENTITY, "（证件号略）"), (_PHONE, ""), (_CARD, "（卡号略）")):
             text = _replaced(text, pattern, put)
-    if house:
+    if house and ticket.category not in _HOUSE_HIDDEN:
+        own = [m.text for m in find_houses(text) if ticket.house and m.id == ticket.house]
+        for mention in own:
+            text = text.replace(mention, "（房号略）")
+    elif house:
         text = _replaced(_replaced(text, _HOUSE_SHORT, "（房号略）"), _HOUSE, "（房号略）")
     for name in _name_forms(ticket.requester.name):
         text = text.replace(f"业主{name}", "业主").replace(name, "业主")
@@ -611,6 +620,7 @@ def _cleaner(ticket: Ticket, profile: Profile) -> Any:
         for insult in insults:
             text = text.replace(insult, "（略）") if insult else text
         if profile == "masked":
+            text = without_traces(text) if ticket.masked and hides_house(ticket) else text
             return without_personal(text, ticket, house=hides_house(ticket))
         return without_numbers(text) if profile == "party" else text
 

@@ -97,13 +97,26 @@ class Post:
 
     def tell(self, address: str, role: str, kind: str, result: Mapping[str, Any], now: datetime, *, answers: Message) -> None:
         """Tell the writer of a sign-off what became of it."""
-        found = self.reader(role, now)
         self.ready()
         with self.db.write() as tx:
-            self._put(
-                tx, role, found[0] if found else chinese(role), address, "reports/sign-off-result", result, now,
-                key=f"signed.{kind}.{result['period']}", answers=answers,
-            )  # fmt: skip
+            key = f"signed.{kind}.{result['period']}"
+            self.reply(tx, address, role, "reports/sign-off-result", result, now, key=key, answers=answers)
+
+    def reply(
+        self,
+        tx: Connection,
+        address: str,
+        role: str,
+        template: str,
+        data: Mapping[str, Any],
+        now: datetime,
+        *,
+        key: str,
+        answers: Message,
+    ) -> None:
+        """Put the answer to a mail of a role into the outbox; call ``ready`` before the transaction begins."""
+        found = self.reader(role, now)
+        self._put(tx, role, found[0] if found else chinese(role), address, template, data, now, key=key, answers=answers)
 
     def _enclosed(self, tx: Connection, files: Sequence[File], forms: Sequence[Form], now: datetime) -> list[list[Any]]:
         stored = blobs.keep([content for *_, content in files], self.spool / "blobs")

@@ -6,7 +6,7 @@ The signature, the tasks and the reports are saved in one transaction (S0-4.2.4,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -33,6 +33,8 @@ MARKED = {"daily": ("pm_dept_manager", "S0-4.2.4b"), "weekly": ("leadership", "S
 RULES = {"daily": "S0-4.2.4a", "weekly": "S0-4.2.5a", "record": "S0-5.2", "monthly": "S1-4.3.8", "contractors": "S1-5.7.6",
          "meeting": "S1-5.7.5"}  # fmt: skip
 INSTRUCTED = "instruct"
+LONGEST = 2000
+"""Characters of a mail that are passed on."""
 
 
 class Signing:
@@ -55,6 +57,7 @@ class Signing:
         """
         self._may(kind, role, said)
         have = self._report(kind, period)
+        self.post.ready()
         refused: list[str] = []
         orders = self._decisions(have, role, said, refused)
         self.casework.carry_out(
@@ -122,6 +125,22 @@ class Signing:
         registers.sign(
             tx, current.id, role if first else current.signed_by, now if first else current.signed_at or now, text, data
         )
+        if said.text and said.text not in current.text:
+            self._pass_on(tx, have, role, said.text, now)
+
+    def _pass_on(self, tx: Connection, have: Made, role: str, text: str, now: datetime) -> None:
+        """What is said to no ticket is for those who see to it: nobody else would read it before the next report."""
+        shown = {
+            "name": NAMES.get(have.kind, have.kind), "period": have.period, "by": self.reporter.desk.name(role), "text": text,
+            "due": self.reporter.desk.text(self._tomorrow()),
+        }  # fmt: skip
+        for reader in self._readers(role):
+            key = f"guidance.{have.kind}.{have.period}.{_digest(text)}"
+            self.post.write(tx, reader, "reports/guidance", shown, now, key=key)
+
+    def _readers(self, signer: str) -> list[str]:
+        """Who sees to what a signer says to no ticket: held roles, and never himself."""
+        return [x for x in self.reporter.settings.told("guidance") if x != signer and self.post.reader(x, self.clock())]
 
     # Orders and marks
 
@@ -267,31 +286,74 @@ class Signing:
     # Mail
 
     def answered(self, reading: Reading) -> str:
-        """Take a mail that answers a digest; why the arrival needs no ticket, "" where it is no such answer."""
+        """Take a mail that answers a digest, or another letter to the staff that belongs to no ticket.
+
+        Returns why the arrival needs no ticket, "" where it is no such answer. Words that sign nothing are passed on to those who
+        see to guidance, and the writer is told; a mail that names a ticket is that ticket's.
+        """
         letter = self._letter(reading)
         if letter is None:
             return ""
-        _, kind, period = letter["key"].split(".", 2)
+        about, _, rest = str(letter["key"]).partition(".")
+        kind, _, period = rest.partition(".")
         message = reading.message
         if message.automatic:
-            return f"automatic mail ({message.automatic}) in answer to the report {kind} {period}"
+            return f"automatic mail ({message.automatic}) in answer to the letter {letter['key']}"
         roles = [r.id for r in self.site.role_of(message.sender.email)]
         role = next((r for r in (letter["recipient"], *roles) if r in roles), "")
         if not role or not message.identity:
             return ""
+        if about != "report":
+            return self._noted(reading, letter, role, rest if about == "task" else "")
         result = self._taken(reading, kind, period, role)
         self.post.tell(message.sender.email, role, kind, result, self.clock(), answers=message)
         return f"sign-off of the report {kind} {period} by {role}: {'taken' if result['ok'] else 'refused'}"
 
+    def _noted(self, reading: Reading, letter: Mapping[str, Any], role: str, task: str) -> str:
+        """Take an answer to a letter that nobody signs: an improvement is dealt with, other words are passed on."""
+        message = reading.message
+        said = read_sign_off(message.text)
+        if said.orders or said.important or not (reading.authenticated or self.casework.trust_internal):
+            return ""
+        why = f"{role} answers the letter {letter['key']}"
+        if not said.text:
+            return why
+        if task:
+            self.task(task, role, said.text)
+        told = {"name": letter["subject"], "text": said.text, "done": bool(task), "passed_on": ""}
+        if not task:
+            told["passed_on"] = self._hand_on(reading, role, letter["subject"], said.text)
+        key = f"noted.{reading.id}"
+        self.post.ready()
+        with self.db.write() as tx:
+            if registers.made(tx, "noted", str(reading.id)) is None:
+                now = self.clock()
+                registers.keep(tx, "noted", str(reading.id), now, {"letter": letter["key"], "text": said.text}, signed_by=role)
+                self.post.reply(tx, message.sender.email, role, "reports/noted", told, now, key=key, answers=message)
+        return why
+
+    def _hand_on(self, reading: Reading, role: str, about: str, text: str) -> str:
+        """Words of a mail that no ticket and no signature takes up go to those who see to guidance; their names, once per mail."""
+        readers = self._readers(role)
+        shown = {"name": about, "by": self.reporter.desk.name(role), "text": text}
+        self.post.ready()
+        with self.db.write() as tx:
+            if registers.made(tx, "handed-on", str(reading.id)) is None:
+                now = self.clock()
+                registers.keep(tx, "handed-on", str(reading.id), now, shown, signed_by=role)
+                for reader in readers:
+                    self.post.write(tx, reader, "reports/guidance", shown, now, key=f"guidance.answer.{reading.id}")
+        return "、".join(map(self.reporter.desk.name, readers))
+
     def _letter(self, reading: Reading) -> dict[str, Any] | None:
-        """The report letter a mail answers: its Message-ID carries our token, and the outbox knows it."""
+        """The letter of no ticket that a mail answers: its Message-ID carries our token, and the outbox knows it."""
         message = reading.message
         ids = [*message.in_reply_to, *reversed(message.references)]
         if message.medium != "mail" or not ids:
             return None
         ours = [t.message_id for t in tokens.verified(self.casework.token_keys(), ids) if t.ticket == 0]
         with self.db.read() as tx:
-            found = [x for id in ours if (x := letters.by_message_id(tx, id)) and str(x["key"]).startswith("report.")]
+            found = [x for id in ours if (x := letters.by_message_id(tx, id)) and x["recipient"] != "requester"]
         return found[0] if found else None
 
     def _taken(self, reading: Reading, kind: str, period: str, role: str) -> dict[str, Any]:
@@ -310,9 +372,11 @@ class Signing:
         try:
             _, refused = self.sign(kind, period, role, said, by_mail=reading.id)
         except (NotAllowed, Usage) as error:
-            result["refused"] = [str(error)]
-            return result
-        return {**result, "ok": True, "refused": refused}
+            words = reading.message.text.strip()[:LONGEST]
+            told = self._hand_on(reading, role, f"{NAMES.get(kind, kind)} {period}", words) if words else ""
+            return {**result, "refused": [str(error)], "text": words, "passed_on": told}
+        others = [self.reporter.desk.name(x) for x in self._readers(role)] if said.text else []
+        return {**result, "ok": True, "refused": refused, "passed_on": "、".join(others)}
 
 
 def _digest(text: str) -> str:

@@ -32,6 +32,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "visits": ("cs_specialist",),
     "box": ("cs_clerk",),
     "improvement": ("cs_manager",),
+    "guidance": ("cs_manager",),
 }
 """Who gets what. A role that nobody holds gets nothing."""
 

@@ -262,7 +262,7 @@ def _by_ticket(tx: Connection, table: Any, ids: Sequence[int]) -> dict[int, list
 
 _LETTER_COLUMNS = (
     LetterRow.id, LetterRow.ticket, LetterRow.recipient, LetterRow.addresses, LetterRow.template, LetterRow.message_id,
-    LetterRow.status, LetterRow.key, LetterRow.meets,
+    LetterRow.status, LetterRow.key, LetterRow.meets, LetterRow.hold,
 )  # fmt: skip
 _TICKETS = select(TicketRow).where(TicketRow.id.in_(_IDS))
 _OF_TICKETS = {
@@ -301,7 +301,7 @@ def _ticket(r: Any, children: dict[Any, dict[int, list[Any]]], arrivals: dict[in
             Document(d.form, d.number, d.path, d.party, d.data, d.void, d.id) for d in children[DocumentRow].get(r.id, ())
         ),
         letters=tuple(
-            LetterRef(x.id, ", ".join(x.addresses), x.template, x.message_id, x.status, x.recipient, x.key, x.meets)
+            LetterRef(x.id, ", ".join(x.addresses), x.template, x.message_id, x.status, x.recipient, x.key, x.meets, x.hold)
             for x in children[LetterRow].get(r.id, ())
         ),
         tasks=tuple(Task(t.kind, t.role, t.due, t.text, t.id, t.done_at) for t in children[TaskRow].get(r.id, ())),
