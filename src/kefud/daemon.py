@@ -6,7 +6,9 @@ never by a timer alone: a stage that makes none for longer than it may stops the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import threading
@@ -51,32 +53,44 @@ class _Runner:
 
 
 class Orders:
-    """What signals asked for: SIGTERM and SIGINT an end, SIGHUP to begin again with the configuration as it is then.
+    """What was asked for: by SIGTERM and SIGINT an end, by SIGHUP to begin again with the configuration as it is then.
 
-    Kept over a reload: an end that is asked for while one daemon goes and the next comes is not forgotten.
+    Kept over a reload: an end that is asked for while one daemon goes and the next comes is not forgotten. Signal handlers
+    take no lock (the main thread may hold it) and wake the main thread through a socket, so none comes between its last
+    look and its sleep (signal.set_wakeup_fd).
     """
 
     def __init__(self) -> None:
         self.end = False
         self.again = False
-        self._stop: Callable[[], None] = lambda: None
+        self._hears, self._calls = socket.socketpair()
+        self._hears.setblocking(False)
+        self._calls.setblocking(False)
 
     def listen(self) -> None:
-        """Take signals from now on. The handlers set a flag and no more."""
+        """Take signals from now on; the main thread alone may call this."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self.ask(end=True))
         signal.signal(signal.SIGHUP, lambda *_: self.ask(end=False))
+        signal.set_wakeup_fd(self._calls.fileno(), warn_on_full_buffer=False)
 
     def ask(self, *, end: bool) -> None:
+        """Ask for an end or a new beginning, from any thread or signal handler."""
         self.end |= end
         self.again |= not end
-        self._stop()
+        with contextlib.suppress(BlockingIOError):  # full: then it wakes already
+            self._calls.send(b"!")
 
-    def obey(self, stop: Callable[[], None]) -> None:
-        """``stop`` is called when something is asked for; now, where something was."""
-        self._stop = stop
-        if self.end or self.again:
-            stop()
+    def wait(self, seconds: float) -> None:
+        """Until something is asked for, ``seconds`` at most."""
+        select.select([self._hears], [], [], seconds)
+        with contextlib.suppress(BlockingIOError):
+            while self._hears.recv(4096):
+                pass
+
+    def close(self) -> None:
+        self._hears.close()
+        self._calls.close()
 
 
 class Daemon:
@@ -100,16 +114,11 @@ class Daemon:
         self._monotonic = monotonic
         self._status = status
         self._stop = threading.Event()
-        self._orders = Orders()
         self._grace = stop_grace
         self._threads: list[threading.Thread] = []
 
     def stopping(self) -> bool:
         return self._stop.is_set()
-
-    def stop(self) -> None:
-        """Ask everything to end. Safe in a signal handler."""
-        self._stop.set()
 
     def wake(self, *names: str) -> None:
         """There may be work for these stages, for all where none is named."""
@@ -117,8 +126,8 @@ class Daemon:
             if not names or name in names:
                 runner.wake.set()
 
-    def run(self, interrupt: Callable[[], None] = lambda: None) -> str:
-        """Run until stopped; returns "stop" or "reload". ``interrupt`` is called to wake those who wait for the outside."""
+    def run(self, orders: Orders, interrupt: Callable[[], None] = lambda: None) -> str:
+        """Run until ``orders`` ask for something; "stop" or "reload". ``interrupt`` is called to wake those who wait for the outside."""
         self._threads = [
             threading.Thread(target=self._work, args=(r,), name=r.stage.name, daemon=True) for r in self._runners.values()
         ]
@@ -127,21 +136,21 @@ class Daemon:
         for thread in self._threads:
             thread.start()
         notify("READY=1")
-        self._tick_until_stopped()
-        reload = self._orders.again and not self._orders.end
-        notify("RELOADING=1" if reload else "STOPPING=1")
+        self._tick_until(orders)
+        self._stop.set()
+        notify("STOPPING=1" if orders.end else "RELOADING=1")
         self._end(interrupt)
-        return "reload" if self._orders.again and not self._orders.end else "stop"
+        return "stop" if orders.end else "reload"
 
-    def _tick_until_stopped(self) -> None:
+    def _tick_until(self, orders: Orders) -> None:
         rhythm = schedule.Scheduler()
         for job in self._jobs:
             rhythm.every(max(1, int(job.every))).seconds.do(self._safely, job)
         rhythm.every(10).seconds.do(self._report)
         self._report()
-        while not self._stop.is_set():
+        while not (orders.end or orders.again):
             rhythm.run_pending()
-            self._stop.wait(min(5.0, max(0.2, rhythm.idle_seconds or 1.0)))
+            orders.wait(min(5.0, max(0.2, rhythm.idle_seconds or 1.0)))
 
     def _safely(self, job: Job) -> None:
         try:
@@ -220,11 +229,6 @@ class Daemon:
         except Exception as error:
             log.error("stage-failed", stage=runner.stage.name, reason=f"{type(error).__name__}: {error}")
             self._stop.wait(1.0)
-
-    def obey(self, orders: Orders) -> None:
-        """Stop when an end or a new beginning is asked for."""
-        self._orders = orders
-        orders.obey(self.stop)
 
 
 def _where(error: BaseException) -> str:

@@ -539,10 +539,9 @@ class Office:
         self._looking = threading.Thread(target=self._get_ready, daemon=True)
         self._looking.start()
         daemon = self.daemon()
-        daemon.obey(orders)
         self.say_alive()
         log.event("ready", channels=len(self.channels()), transports=len(self.transports()), database=self._engine())
-        return daemon.run(interrupt=self._interrupt)
+        return daemon.run(orders, interrupt=self._interrupt)
 
     def _interrupt(self) -> None:
         for worker in self.workers:

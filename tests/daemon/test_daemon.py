@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from line.office import Line, mail
 from servers.dovecot import Dovecot
 from servers.scripted_smtp import ScriptedSmtp
 
+from kefud.daemon import Orders
 from kefud.store.invariants import violations
 
 
@@ -155,3 +157,23 @@ def test_an_end_asked_for_during_a_reload_is_not_forgotten(office: Line, run: Ca
         process.child.send_signal(signal.SIGHUP)
         time.sleep(pause)
         assert process.stop() == 0
+
+
+def test_an_order_from_a_signal_handler_is_heard_at_once_wherever_it_interrupts() -> None:
+    """Handlers run between any two steps of the main thread: they may wait for nothing that it holds, nor come too late to wake it."""
+    orders = Orders()
+    orders.listen()
+    try:
+        for _ in range(300):
+            orders.again = False
+            threading.Timer(0.0, os.kill, (os.getpid(), signal.SIGHUP)).start()
+            began = time.monotonic()
+            while not orders.again:
+                orders.wait(20)
+            assert time.monotonic() - began < 15
+    finally:
+        signal.set_wakeup_fd(-1)
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        orders.close()

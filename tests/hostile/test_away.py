@@ -20,6 +20,7 @@ from servers.scripted_smtp import ScriptedSmtp
 from torture.crash import message_id
 
 from kefud.daemon import Daemon as Loop
+from kefud.daemon import Orders
 from kefud.errors import Busy
 
 LEAK = "厨房水龙头坏了,一直滴水,请派人来修。"
@@ -167,11 +168,10 @@ class Works:
     name = "works"
 
     def __init__(self) -> None:
-        self.daemon: Loop | None = None
+        self.orders = Orders()
 
     def step(self) -> bool:
-        assert self.daemon
-        self.daemon.stop()
+        self.orders.ask(end=True)
         return False
 
 
@@ -181,5 +181,5 @@ def test_a_store_that_cannot_be_asked_how_it_is_ends_no_daemon() -> None:
         raise Busy("database: connection refused")
 
     stage = Works()
-    stage.daemon = Loop([stage], monotonic=time.monotonic, status=away)
-    assert stage.daemon.run() == "stop"
+    assert Loop([stage], monotonic=time.monotonic, status=away).run(stage.orders) == "stop"
+    stage.orders.close()
