@@ -44,7 +44,7 @@ from kefud.store.backup import carry_on, is_restored
 from kefud.store.database import Connection, Database
 from kefud.store.numbers import LEFT_OUT
 from kefud.supervision import Breaker, Judge, Reader
-from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap
+from kefud.workers import WITH_ITS_NURSERY, Nursery, Worker, WorkerDied, one_heap, trim_heap
 
 FETCH_SECONDS = 900.0
 SEND_SECONDS = 900.0
@@ -528,7 +528,7 @@ class Office:
         """What is done at a rhythm."""
         wake = lambda: self._daemon.wake("deadlines") if self._daemon else None  # noqa: E731
         return [Job("look at deadlines", 15, wake), Job("say that we live", 30, self.say_alive),
-                Job("look after others", 10, self.look_after_others)]  # fmt: skip
+                Job("look after others", 10, self.look_after_others), Job("give memory back", 10, trim_heap)]  # fmt: skip
 
     def run(self, orders: Orders) -> str:
         """The daemon, until a signal ends it; "stop" or "reload"."""
