@@ -62,7 +62,7 @@ class Mailbox:
         self._reported: set[str] = set()
 
     def fetch(self, ledger: Ledger, now: Callable[[], datetime]) -> Iterator[Sequence[Arrival]]:
-        """Every mail the ledger does not know, oldest first, in batches of at most 200 mails or 2 MiB."""
+        """Every mail the ledger does not know, oldest first, in batches of at most 200 mails or 1.25 MiB."""
         self._stopped.clear()
         failures: list[SourceFailed] = []
         # The first folder comes last: it stays selected, and IDLE listens there.

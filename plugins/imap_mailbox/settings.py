@@ -60,7 +60,7 @@ class Settings(BaseModel):
     full_look: Duration = 600.0
     reconcile: Duration = 86_400.0
     batch_mails: int = 200
-    batch_bytes: int = 2 * 1024 * 1024
+    batch_bytes: int = 1280 * 1024
     message_bytes: int = 36_700_160
 
     @classmethod

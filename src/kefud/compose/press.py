@@ -208,7 +208,7 @@ class _Types:
     def age(self) -> None:
         """Let typst forget sooner: it keeps what it worked out for the last ten papers, 1.3 MB each. Nothings count as papers."""
         nothing: Any = {"main.typ": b""}
-        for _ in range(6):
+        for _ in range(8):
             self.compiler("").compile(input=nothing, format="svg")
 
 
