@@ -73,7 +73,10 @@ class Deadlines:
     def _opened(self, ticket: Ticket, occasion: Opened) -> Iterator[Decision]:
         start = ticket.started_at or occasion.message.received_at
         for clock in earliest(ticket, self.site, start):
-            yield self._start(clock, start)
+            started = self._start(clock, start)
+            if clock.name == "progress" and started.next_at and started.next_at <= occasion.at:
+                started = self._start(clock, occasion.at)  # came to us late: what is said now is the first word
+            yield started
         call = occasion.message.call
         answered = call and call.status == "answered"
         if answered or occasion.channel == "counter":

@@ -111,8 +111,13 @@ class Escalation:
         if not ticket.is_open:
             yield Reminded(deadline.name, step.done, None, rule=deadline.rule, why="工单已结束,不再催办")
             return
-        yield Reminded(deadline.name, step.done, step.next_at, rule="S1-4.3.6", why=step.name or "尚未到下一步")
+        known_late = bool(step.passed_at and ticket.created_at and step.passed_at <= ticket.created_at)
+        why = f"收件时已过{step.name}%" if known_late and step.late <= 0 else "收件时已逾期" if known_late else step.name
+        yield Reminded(deadline.name, step.done, step.next_at, rule="S1-4.3.6", why=why or "尚未到下一步")
         if not step.name:
+            return
+        if known_late:
+            yield from self._came_late(ticket, deadline, step)
             return
         for to in self._asked(ticket, deadline):
             yield self._chaser(to, deadline, step)
@@ -120,6 +125,17 @@ class Escalation:
             yield from self._higher_approval(ticket, deadline, step)
         elif step.late >= 0:
             yield from self._up(ticket, deadline, step)
+
+    def _came_late(self, ticket: Ticket, deadline: Deadline, step: Step) -> Iterator[Decision]:
+        """The term had passed when we took the matter in: no fault of those who are only asked now. A superior learns of it."""
+        if step.late < 0 or deadline.name == "approval" or _answer_is_on_its_way(ticket, deadline):
+            return
+        yield self._chaser("handler", deadline, step)
+        ladder = tuple(ticket.fields.get("ladder") or LADDER)
+        if not ticket.rung and ladder:
+            why = f"我中心收到来件时,{_name(deadline)}时限已过({deadline.rule})"
+            yield Escalate(ladder[0], 1, rule="S1-4.1.1", why=why)
+            yield self._report(ladder[0], ticket, deadline, why, step)
 
     def _asked(self, ticket: Ticket, deadline: Deadline) -> tuple[str, ...]:
         """Who is chased: the approver, the departments that have not done their part, and always the handler."""
@@ -282,6 +298,10 @@ def _notices_to(ticket: Ticket, id: str) -> list[str]:
 
 def _is_dealt_with(ticket: Ticket) -> bool:
     return not ticket.is_open or ticket.status in ("handled", "verified", "answered", "visiting")
+
+
+def _answer_is_on_its_way(ticket: Ticket, deadline: Deadline) -> bool:
+    return any(x.status in ("pending", "leased") and deadline.name in x.meets.replace(" ", "").split(",") for x in ticket.letters)
 
 
 def unread(ticket: Ticket) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ _BARE = Term(1, "clock_hours")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The last step that has passed: its name ("" for none yet), how many are done with it, and when to look again."""
+    """The last step that has passed: its name ("" for none yet), how many are done with it, when to look again, when it passed."""
 
     name: str
     done: int
     next_at: datetime
+    passed_at: datetime | None = None
 
     @property
     def late(self) -> int:
@@ -34,30 +35,30 @@ def last_step(deadline: Deadline, at: datetime, calendar: Calendar) -> Step:
     term = parse_term(deadline.term) if deadline.term else _BARE
     if at < deadline.due:
         return _before_due(deadline, at, term, calendar)
-    days, after = _openings(deadline.due, at, calendar)
+    days, opened, after = _openings(deadline.due, at, calendar)
     done = 3 + days
     if done <= deadline.steps:
         return Step("", deadline.steps, after)
-    return Step(f"+{days}" if days else "100", done, after)
+    return Step(f"+{days}" if days else "100", done, after, opened)
 
 
 def _before_due(deadline: Deadline, at: datetime, term: Term, calendar: Calendar) -> Step:
-    name, done = "", deadline.steps
+    name, done, passed_at = "", deadline.steps, None
     step, when = next_step(deadline.start, deadline.due, term, calendar, done)
     while when <= at and done < 2:
-        name, done = step, done + 1
+        name, done, passed_at = step, done + 1, when
         step, when = next_step(deadline.start, deadline.due, term, calendar, done)
-    return Step(name, done, when)
+    return Step(name, done, when, passed_at)
 
 
-def _openings(due: datetime, at: datetime, calendar: Calendar) -> tuple[int, datetime]:
-    """How many service days opened after ``due`` up to ``at``, and the opening that follows."""
-    day, count = calendar.local(due).date(), 0
+def _openings(due: datetime, at: datetime, calendar: Calendar) -> tuple[int, datetime, datetime]:
+    """How many service days opened after ``due`` up to ``at``, the last of these openings or ``due``, and the one that follows."""
+    day, count, last = calendar.local(due).date(), 0, due
     for _ in range(MOST_DAYS):
         opening = calendar.opening(day)
         if opening is not None and opening > due:
             if opening > at:
-                return count, opening
-            count += 1
+                return count, last, opening
+            count, last = count + 1, opening
         day += timedelta(days=1)
-    return count, at + timedelta(days=1)
+    return count, last, at + timedelta(days=1)

@@ -24,7 +24,7 @@ from kefud.desk.occasions import Heard, Occasion, Opened
 from kefud.desk.reading import Unread
 from kefud.desk.ticket import Document, Task, Ticket, chinese
 from kefud.desk.triage import Opinion, Outcome
-from kefud.desk.view import Profile, TicketView, form_data, local, notice_view, ticket_view
+from kefud.desk.view import Profile, TicketView, answer_deadline, form_data, local, notice_view, ticket_view
 from kefud.errors import KefudError
 from kefud.store import arrivals, letters, numbers, tickets
 from kefud.store.database import Connection
@@ -213,7 +213,7 @@ class Correspondence:
         name = party.name if party else address if reply.to_writer else ticket.requester.name
         key = "writer" if reply.to_writer else "requester"
         recipient = _Recipient(key, name, address, "owner" if party is None else "full")
-        numbers = [self._entry(each, recipient.profile) for each in (*siblings, ticket)] if siblings else [ticket.number]
+        numbers = [self._entry(each, recipient.profile, now) for each in (*siblings, ticket)] if siblings else [ticket.number]
         data = {**reply.data, "numbers": numbers, "verified": known, "other": reply.to_writer}
         automatic = "auto-replied" if answering else "auto-generated"
         return self._post(
@@ -222,10 +222,11 @@ class Correspondence:
             answers=_theirs(occasion), audience="owner",
         )  # fmt: skip
 
-    def _entry(self, ticket: Ticket, profile: Profile) -> dict[str, Any]:
+    def _entry(self, ticket: Ticket, profile: Profile, now: datetime) -> dict[str, Any]:
         """One of several matters, as an acknowledgement for all of them names it."""
         view = ticket_view(ticket, self.site.timezone, profile=profile, names=self._names)
-        return {name: view[name] for name in ("number", "kind", "kind_zh", "category_zh", "handler_zh", "reply_by")}
+        said = {name: view[name] for name in ("number", "kind", "kind_zh", "category_zh", "handler_zh", "reply_by")}
+        return said | {"late": "answer" in _past(ticket, now)}
 
     def _cap(self, tx: Connection, address: str, now: datetime, known: bool) -> str:
         """Why an automatic answer must wait: caps against loops and floods (S05).
@@ -354,7 +355,7 @@ class Correspondence:
         profile: Profile = "masked" if mask else recipient.profile
         context = {
             "ticket": self._plain_view(ticket, profile), "site": self._plain_site, "data": _plain(data),
-            "now": now.astimezone(self.zone),
+            "now": now.astimezone(self.zone), "past": _past(ticket, now),
             "notice": data.get("notice", {}),
             "recipient": {"name": recipient.name, "key": recipient.key},
         }  # fmt: skip
@@ -521,6 +522,13 @@ def needless(old: Mapping[str, Any], new: Mapping[str, Any], instead: str = "", 
         return bool(old["template"] == "replies/progress")
     held_up = old["created_at"] <= new["created_at"] - HELD_UP
     return new["template"] in FREE_TEXT and old["template"] in INTERIM and held_up and not shared
+
+
+def _past(ticket: Ticket, now: datetime) -> list[str]:
+    """Names of open deadlines that have passed, and "answer" where that has by when the customer was to hear from us."""
+    told = answer_deadline(ticket)
+    late = [d.name for d in ticket.deadlines if d.open and d.due < now]
+    return [*late, "answer"] if told and told < now else late
 
 
 def _unwritten(ledger: Ledger, ticket: Ticket, recipient: _Recipient, template: str, error: KefudError) -> list[str]:

@@ -552,6 +552,9 @@ class _Life:
         if clock.name in special:
             special[clock.name](clock)
             return
+        if self.f.opened is not None and clock.steps[number][1] <= self.f.opened:
+            self.came_late(clock, number)
+            return
         if clock.name == "visit" and self.f.written_to and not getattr(clock, "asked", False) and name in ("50", "80", "100"):
             clock.asked = True  # type: ignore[attr-defined]
             self.say("replies/visit", "requester")
@@ -559,6 +562,19 @@ class _Life:
             self.say("reports/chaser", to)
         if number >= 2:
             self.climb(clock, number - 2)
+
+    def came_late(self, clock: Clock, number: int) -> None:
+        """What had passed before anybody could be asked: no department is chased for it, one superior learns of it."""
+        leaves_now = {"first_response", "notice_property", *(["reply"] if self.f.plot.name == "archive answers" else [])}
+        if number < 2 or clock.name == "approval" or clock.name in leaves_now:
+            return
+        self.say("reports/chaser", self.f.handler)
+        if not self.f.rung:
+            self.climb_to(0)
+
+    def climb_to(self, place: int) -> None:
+        self.f.rung = max(self.f.rung, place + 1)
+        self.say("reports/escalation", LADDER[place])
 
     def chased_people(self, clock: Clock) -> Iterator[str]:
         f = self.f
@@ -582,8 +598,7 @@ class _Life:
             return
         place = min(days_late, f.rung)
         if place < len(LADDER):
-            f.rung = max(f.rung, place + 1)
-            self.say("reports/escalation", LADDER[place])
+            self.climb_to(place)
         stuck = clock.name in ("resolve", "reply") and f.works and (f.department != "cs_center" or f.waiting_for)
         if stuck and not getattr(clock, "stuck", False):
             clock.stuck = True  # type: ignore[attr-defined]

@@ -290,7 +290,7 @@ def sample_context() -> dict[str, Any]:
             "timezone": zone,
         },
         "data": {"verified": True, "text": "请回电", "answer": "办理时间为周一至周五，请携带身份证。"},
-        "now": at,
+        "now": at, "past": [],
         "notice": {
             "number": "客联〔2025〕001号", "date": at, "to": "property_company", "to_name": "样例物业服务有限公司",
             "copies": ["销售部"],

@@ -253,7 +253,7 @@ def notice_view(
         "subject": clean(notice.subject) or view["subject"] or f"{view['category_zh']}{view['kind_zh']}",
         "content": clean(notice.content) or view["summary"] or view["text"],
         "request": clean(notice.request) or "请核实情况并处理，将处理结果和依据书面回复我中心。",
-        "finish_by": local(notice.finish_by, zone), "reply_by": local(notice.reply_by, zone),
+        "finish_by": _limit(notice.finish_by, at, zone), "reply_by": _limit(notice.reply_by, at, zone),
         "limit_rule": notice.limit_rule,
         "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
         "house_zh": view["house_zh"], "place": view["fields"].get("place", ""),
@@ -267,6 +267,11 @@ def notice_view(
         "enclosures": [],
         "sign": name_of(notice.sign) if notice.sign else "",
     }  # fmt: skip
+
+
+def _limit(limit: datetime | None, at: datetime, zone: ZoneInfo) -> str:
+    """A term as an order says it: one that had passed before we could ask is no time to finish by."""
+    return f"{local(limit, zone)}（来件迟收，此时限已过，请立即办理）" if limit and limit < at else local(limit, zone)
 
 
 def form_data(
