@@ -44,8 +44,8 @@ VISIT_ANSWERS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied":
 MEDIUM_NAMES = {"mail": "邮件", "call": "来电", "paper": "意见箱", "entry": "来访"}
 DOCUMENT_STATES = {"asked": "已申请，待业主同意", "agreed": "业主已同意", "refused": "业主未同意"}
 
-_ANSWERING = ("reply", "reply_to_property", "reply_to_sales", "resolve", "plan", "drawing", "progress")
-"""Deadlines that tell the requester by when they hear from us, the most telling first."""
+_ANSWERING = ("reply", "reply_to_property", "reply_to_sales", "resolve", "plan", "drawing")
+"""Deadlines that tell the requester by when they are answered, the most telling first; the next word on progress is no answer."""
 
 _HOUSE_HIDDEN = ("attitude", "sales_service")
 """Categories whose masked notice shows no house: nobody has to go there, and it would tell who complained (D26)."""
@@ -455,8 +455,7 @@ _FORMS = {
 
 def answer_deadline(ticket: Ticket) -> datetime | None:
     """By when the requester hears from us: the agreed time, else the deadline that promises most (S0-4.1.3)."""
-    names = _ANSWERING[:-1] if ticket.kind == "suggestion" else _ANSWERING  # the next word of how it goes is no answer to it
-    running = [d for d in map(ticket.deadline, names) if d and d.round == ticket.round]
+    running = [d for d in map(ticket.deadline, _ANSWERING) if d and d.round == ticket.round]
     found = next((d for d in running if d.agreed), next(iter(running), None))
     if found:
         return found.due
