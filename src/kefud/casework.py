@@ -586,7 +586,7 @@ class Casework:
         sorted_out = self.judges.judge([(draft, Arrived(now, message, case.reading.channel), ())])[0]
         given = [
             d.Classify(origin=ticket.origin, house=ticket.house, requester=ticket.requester, masked=ticket.masked or None),
-            d.SetFields({k: ticket.fields[k] for k in _CONTACT if k in ticket.fields}),
+            d.SetFields({**{k: ticket.fields[k] for k in _CONTACT if k in ticket.fields}, "missing": []}),  # who it is is known
             d.Relate((ticket.number,), rule=told.rule, why=told.why),
         ]
         known = deliberate(sorted_out.ticket, heard, (), given=given).ticket

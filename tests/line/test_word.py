@@ -101,3 +101,4 @@ def test_another_matter_beside_a_verdict_gets_its_own_ticket(tmp_path: Path) -> 
         [beside] = [t for t in office.tickets if t.number not in (LAMP, CEILING, AISLE)]
         assert "灯不亮" in beside.text and beside.house == "5-1-201" and CEILING in beside.related
         assert beside.document("notice") and beside.requester.name == "何样板"
+        assert not beside.fields["missing"], "nobody asks for what the first ticket knows"
