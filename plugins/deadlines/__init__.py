@@ -194,6 +194,8 @@ class Deadlines:
         end = clock.agreed or due(start, term, self.site.calendar)
         wake = end if clock.name in AT_ONCE else self._first_chaser(start, end, _BARE if clock.agreed else term)
         wake = wake - PROGRESS_LEAD if clock.name == "progress" else wake
+        if clock.name == "visit" and not self.site.calendar.is_open(wake):
+            wake = min(end, self.site.calendar.next_opening(wake))  # the customer is asked, and not at night
         return StartClock(
             clock.name,
             start,

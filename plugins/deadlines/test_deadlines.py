@@ -126,6 +126,14 @@ def test_verified_repairs_are_visited_within_three_days(site: Site) -> None:
     assert dues(deliberate(ticket, moved, [Deadlines(site)]).ticket)["visit"] == when("03-13T17:00:00")
 
 
+@pytest.mark.parametrize(("verified", "asked"), [("03-10T16:00:00", "03-12T08:30:00"), ("03-10T08:00:00", "03-12T08:30:00")])
+def test_nobody_is_visited_at_night(site: Site, verified: str, asked: str) -> None:
+    """Half of the term ends at any hour; the customer is asked when the office is open."""
+    ticket = opened(site, SAMPLES[2][1]).changed(status="verified")
+    visit = deliberate(ticket, Moved(when(verified), "handled", "verified"), [Deadlines(site)]).ticket.deadline("visit")
+    assert visit and visit.next_at == when(asked)
+
+
 @pytest.mark.parametrize("to", ["answered", "visiting"])
 def test_a_visit_is_due_however_the_ticket_came_to_it(site: Site, to: str) -> None:
     ticket = opened(site, SAMPLES[2][1]).changed(status=to)

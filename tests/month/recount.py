@@ -52,6 +52,14 @@ def after_service(start: datetime, minutes: float) -> datetime:
         day += DAY
 
 
+def when_open(at: datetime) -> datetime:
+    """The instant itself, or the next opening where the centre is closed."""
+    while not any(begin <= at < end for begin, end in windows(at.date())):
+        later = [begin for begin, _ in windows(at.date()) if begin > at]
+        at = later[0] if later else opening(at.date() + DAY)
+    return at
+
+
 def closing_after(start: datetime, days: int) -> datetime:
     """Calendar days: the first is not counted, the last ends at five."""
     return datetime.combine(start.date() + days * DAY, time(17), ZONE)
@@ -344,7 +352,9 @@ class _Life:
             self.meet("resolve")
             self.end("closed")
             return
-        self.begin(chased("visit", self.now, closing_after(self.now, 3)))
+        visit = chased("visit", self.now, closing_after(self.now, 3))
+        visit.steps[0] = ("50", when_open(visit.steps[0][1]))  # nobody is asked at night
+        self.begin(visit)
         if not f.written_to:
             f.state = "verified"
             return
