@@ -67,6 +67,7 @@ ADVERTISING = 6.0
 
 _INFORMS = re.compile(r"定于|通知业主|(?:提前|请)[^。]{0,6}告知(?!我)|[日号]起?将对")
 """What will be done on a day, told to us so that we know."""
+_ANSWERS = re.compile(r"(?:收到|同意|不同意|(?:已|请)?阅|知悉|知道了|照办|可以|按此办理|验收(?:不)?合格|已处理|退回|驳回)(?=$|[,。!;: \n])")
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
 _ANSWERED = re.compile(r"(?<=.{4})[,，。.;；\s](?:已经?|当场|现场)?(?:答复?|回复|处理|(?:处理)?结果|坐席|座席|客服|前台)[:：]")
@@ -367,6 +368,8 @@ class _Sheet:
             return "consultation"
         if self.origin == "government" or self._is_numbered_letter():
             return "document"
+        if self.origin == "internal" and _is_bare_answer(self.said):
+            return "liaison"
         if self.origin == "internal":
             return found.kind if found.kind in ("complaint", "repair") or self.contact.exact else "suggestion"
         if self.origin == "property_company":
@@ -476,6 +479,8 @@ class _Sheet:
             self.effects.append("contact_masked")
         if self.origin == "owner":
             self._note_missing()
+        elif self.origin == "internal" and self.kind == "liaison":
+            self.fields["missing"] = ["所指工单的编号(也可直接回复原邮件)"]
 
     def _note_missing(self) -> None:
         contact = self.contact
@@ -655,6 +660,11 @@ class _Sheet:
         best = "、".join(f"{k} {v:g}" for k, v in sorted(s.items(), key=lambda item: -item[1]) if v > 0)
         where = "、".join(f"{k} {v:.2g}" for k, v in sorted(self.found.placed.items(), key=lambda item: -item[1])[:3])
         return f"性质:{best or '无明显字词'};类别:{where or '无明显字词'}"
+
+
+def _is_bare_answer(words: str) -> bool:
+    """A colleague's answer to something of ours that neither thread nor number tells: 同意, 已阅, 收到,请今天处理."""
+    return len(words) <= 30 and _ANSWERS.match(words.strip()) is not None
 
 
 def _is_silent(message: Message, *, answered: bool = False) -> bool:

@@ -349,3 +349,15 @@ def test_who_coordinates_has_done_so(tmp_path: Path) -> None:
         assert ticket.department == "engineering" and [t for t in ticket.tasks if t.kind == "coordinate" and t.done_at is None]
         ticket = order(office, ticket, "transfer", by="property_manager", to="property_company", reason="公共管道")
         assert ticket.department == "property_company" and not [t for t in ticket.tasks if t.kind == "coordinate" and t.done_at is None]
+
+
+@pytest.mark.parametrize("words", ["同意", "验收合格", "已阅", "收到,请今天处理"])
+def test_a_colleagues_word_on_nothing_we_know_goes_to_nobody_outside(tmp_path: Path, words: str) -> None:
+    with station(tmp_path) as office:
+        manager = "cs-manager@roles.example.com"
+        office.put(mail(words, sender=manager, name="经理", headers=(vouched(manager),), received=office.now))
+        office.work()
+        [ticket] = office.tickets
+        assert (ticket.kind, ticket.department, ticket.document("notice")) == ("liaison", "cs_center", None)
+        [asked] = office.delivered(manager)
+        assert "所指工单的编号" in asked.get_body(("plain",)).get_content()  # type: ignore[union-attr]
