@@ -361,3 +361,19 @@ def test_a_colleagues_word_on_nothing_we_know_goes_to_nobody_outside(tmp_path: P
         assert (ticket.kind, ticket.department, ticket.document("notice")) == ("liaison", "cs_center", None)
         [asked] = office.delivered(manager)
         assert "所指工单的编号" in asked.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("words", "phone"), [
+    ("我的手机号换成13900000999,以后打这个,原号停用。", "13900000999"), ("新电话:13900000999", "13900000999"),
+    ("找我老婆13900000998也行", "13800000201"),
+])  # fmt: skip
+def test_who_has_another_number_now_is_called_there(tmp_path: Path, words: str, phone: str) -> None:
+    with station(tmp_path) as office:
+        he = "heyangban@mail.example.com"
+        leak = "我是5号楼1单元201的业主何样板,电话13800000201。卫生间地漏堵了,请来疏通。"
+        office.put(mail(leak, sender=he, headers=(vouched(he),), received=office.now))
+        office.work()
+        office.put(mail(words, sender=he, answers=office.delivered(he)[-1], headers=(vouched(he),), received=office.now))
+        office.work()
+        [ticket] = office.tickets
+        assert ticket.requester.phone == phone
