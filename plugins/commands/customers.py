@@ -28,6 +28,7 @@ from kefud.api import (
     answered_letter,
     as_instant,
     find_when,
+    hides_house,
     local,
     next_step,
     without_personal,
@@ -129,8 +130,10 @@ class Customers:
             yield SetFields({"info_received": text, "missing": []}, rule="S0-4.2.1", why="顾客已补充资料")
             yield Move(back if back in ("triaged", "in_progress") else "triaged", "customer", rule="S0-4.2.1", why="资料已补充")
         mark = occasion.message.mark
-        yield self._to_handler(f"顾客补充情况或提出新要求:{text}", f"more:{mark}")
-        told = occasion.author.believed and ticket.document("notice")
+        secret = ticket.masked and hides_house(ticket)  # new words may tell who complains of whom: a person passes them on
+        noted = "顾客补充情况或提出新要求" + ("(本件须保密,未转责任部门,请隐去身份后转达)" if secret else "")
+        yield self._to_handler(f"{noted}:{text}", f"more:{mark}")
+        told = occasion.author.believed and ticket.document("notice") and not secret
         if customer_says(text, "more") and told and ticket.department not in (None, "cs_center"):
             known = {"text": f"业主就本件补充:{without_personal(text, ticket)}\n请一并办理。"}
             yield Write("department", "reports/alert", known, key=f"more.department:{mark}", rule="S0-3.2")

@@ -377,3 +377,18 @@ def test_who_has_another_number_now_is_called_there(tmp_path: Path, words: str, 
         office.work()
         [ticket] = office.tickets
         assert ticket.requester.phone == phone
+
+
+def test_what_is_added_to_a_secret_complaint_is_passed_on_by_a_person(tmp_path: Path) -> None:
+    """New words may name the family, the house, the hour: to those who are complained of they would tell who it was (§9)."""
+    with station(tmp_path) as office:
+        he = "heyangban@mail.example.com"
+        rude = "我是5号楼1单元201的业主何样板,电话13800000201。保安队长骂我,态度恶劣,我要投诉,请替我保密。"
+        office.put(mail(rude, sender=he, headers=(vouched(he),), received=office.now))
+        office.work()
+        before = len(office.letters)
+        words = "另外补充:当时我老婆李梅也在,她电话13811112222,我家住5-1-201。"
+        office.put(mail(words, sender=he, answers=office.delivered(he)[-1], headers=(vouched(he),), received=office.now))
+        office.work()
+        told = {x["recipient"]: x["text"] for x in office.letters[before:]}
+        assert "property_company" not in told and "李梅" in told["cs_specialist"] and "请隐去身份后转达" in told["cs_specialist"]
