@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kefud.api import AddTask, Decision, Document, Effect, Remark, Returned, Site, Ticket, Write, chinese, local
+from kefud.api import AddTask, Decision, Document, Effect, Remark, Returned, Site, Ticket, Write, chinese, due, local
 
 
 class ReturnedLetters:
@@ -64,10 +64,14 @@ class ReturnedLetters:
     def _reply(self, ticket: Ticket, occasion: Returned) -> Iterator[Decision]:
         why = occasion.bounce.reason or occasion.bounce.status
         yield Remark(f"回信未送达({chinese(occasion.template)}):{why}", rule="S3-2.3.2")
+        by = due(occasion.at, self.site.term("first_response.normal"), self.site.calendar)
         if not _open_task(ticket, "call"):
-            text = "给顾客的回信被退回,请按登记电话联系,核对邮箱"
-            yield AddTask("call", ticket.handler or "cs_clerk", text, key=f"call:{occasion.message_id}", rule="S3-2.3.2")
-        data = {"template": chinese(occasion.template), "to_zh": "顾客", "address": occasion.address, "reason": why}
+            text = f"给顾客的回信({chinese(occasion.template)})被退回,不算已告知:请按登记电话告知内容,核对邮箱"
+            yield AddTask("call", ticket.handler or "cs_clerk", text, due=by, key=f"call:{occasion.message_id}", rule="S3-2.3.2")
+        data = {
+            "template": chinese(occasion.template), "to_zh": "顾客", "address": occasion.address, "reason": why, "reply": True,
+            "due": local(by, self.site.calendar.zone),
+        }  # fmt: skip
         yield Write("handler", "reports/undelivered", data, key=f"undelivered:{occasion.message_id}", rule="S3-2.3.2")
 
     def _said(self, ticket: Ticket, document: Document, to: str) -> dict[str, Any]:

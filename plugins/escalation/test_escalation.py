@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,8 +233,11 @@ def test_a_notice_refused_everywhere_is_delivered_by_hand(site: Site) -> None:
 
 
 def test_a_bounced_acknowledgement_becomes_a_call(site: Site) -> None:
-    outcome = deliberate(complaint(), bounced("replies/acknowledgement", "requester", "a@example.com"), [Escalation(site)])
-    assert [d.kind for d in outcome.decisions if isinstance(d, AddTask)] == ["call"]
+    back = bounced("replies/acknowledgement", "requester", "a@example.com")
+    outcome = deliberate(complaint(), back, [Escalation(site)])
+    [call] = [d for d in outcome.decisions if isinstance(d, AddTask)]
+    assert call.kind == "call" and "不算已告知" in call.text
+    assert call.due and back.at < call.due < back.at + timedelta(days=1), "as soon as a first answer"
 
 
 def test_a_report_about_a_bounce_that_bounces_starts_no_chain(site: Site) -> None:
