@@ -121,6 +121,7 @@ class _Weighing:
             name: {reading.sentence(hit.start) for hit in reading.of(f"context.{name}")}
             for name in ("past", "done", "again", "now", "prevention")
         }
+        self._announced = self._places_announced()
         self._potential: dict[int, list[int]] = defaultdict(list)
         for hit in reading.of("context.potential"):
             self._potential[reading.clause(hit.start)].append(hit.end)
@@ -131,6 +132,20 @@ class _Weighing:
             after = self.reading.text[hit.start : hit.end] == "的话"
             places.setdefault(self.reading.sentence(hit.start), 0 if after else hit.start)
         return places
+
+    def _places_announced(self) -> list[tuple[int, int]]:
+        """Where a notice tells of a stop and its cause: 因市政管网爆管抢修,4月19日停水. Somebody is at work there already."""
+        if self._stands(self.reading.of("sign.running")):
+            return []
+        stops, days, homes = (self._sentences_of(g) for g in ("sign.stop", "sign.day", "place.home"))
+        causes = [h for h in self.reading.of("sign.repaired") if self.reading.sentence(h.start) in stops]
+        causes += [h for h in self.reading.of("sign.because") if self.reading.sentence(h.start) in (stops & days) - homes]
+        told = {self.reading.sentence(h.start) for h in causes}
+        named = [h for h in self.reading.of("sign.stop") if h.end <= self.subject_end or self.reading.sentence(h.start) in told]
+        return [(h.start, h.end) for h in (*causes, *named)] if told else []
+
+    def _sentences_of(self, group: str) -> set[int]:
+        return {self.reading.sentence(hit.start) for hit in self.reading.of(group)}
 
     # how a word is meant
 
@@ -165,6 +180,9 @@ class _Weighing:
         )
         goes_on = any(n in self._sentences["again"] | self._sentences["now"] for n in range(sentence, sentence + 3))
         return thought and not goes_on and any(p.start >= hit.end for p in shown)
+
+    def _is_announced(self, hit: Hit) -> bool:
+        return any(start < hit.end and hit.start < end for start, end in self._announced)
 
     def _is_supposed(self, hit: Hit) -> bool:
         place = self._supposed.get(self.reading.sentence(hit.start))
@@ -230,7 +248,8 @@ class _Weighing:
         found.topics = frozenset(hit.word.group.partition(".")[2] for hit in self._stands(self.reading.family("topic")))
         dangers, plans = self._emergencies()
         found.broken = self._sum(
-            self._stands(self.reading.of("state.broken")), lambda h: 0.0 if self._is_supposed(h) or self._is_over(h) else 1.0
+            self._stands(self.reading.of("state.broken")),
+            lambda h: 0.0 if self._is_supposed(h) or self._is_over(h) or self._is_announced(h) else 1.0,
         )
         found.bad = self._sum(
             self._stands(self.reading.of("state.bad")), lambda h: 0.0 if self._is_supposed(h) or self._is_over(h) else 1.0
@@ -262,7 +281,7 @@ class _Weighing:
             return 0.25 if self._is_over(hit) and not (hit.word.group == "kind.complaint" and hit.word.weight >= SPOKEN) else 1.0
 
         def real(hit: Hit) -> float:
-            return 0.0 if self._is_supposed(hit) else faded(hit)
+            return 0.0 if self._is_supposed(hit) or self._is_announced(hit) else faded(hit)
 
         stands = {k: self._stands(self.reading.of(f"kind.{k}")) for k in ("complaint", "repair", "suggestion", "praise")}
         scores = {
@@ -334,6 +353,8 @@ class _Weighing:
 
     def _compare(self, found: Meaning) -> None:
         """Weigh the verdict of the words against what similar examples were; note the other kind where it is near."""
+        if self._announced and found.kind == "consultation":
+            return  # the words of a notice resemble a report
         strongest = max(found.scores.values(), default=0.0)
         like = self.like_kinds
         denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
@@ -456,7 +477,7 @@ class _Weighing:
             plan = hit.word.group.partition(".")[2]
             if plan == "none" or self._is_supposed(hit) or self._is_over(hit) or self._is_guarded(hit):
                 continue
-            if self._is_over_below(hit):
+            if self._is_over_below(hit) or self._is_announced(hit):
                 continue
             if plan in ("gas", "fire", "lift_entrapment") and self._is_disproved(hit):
                 continue
