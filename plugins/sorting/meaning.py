@@ -55,6 +55,8 @@ _GREETING = re.compile(r"^[^\n。,]{0,16}(?::|您好|你们?好|(?:朋友|伙伴
 _POLITE = re.compile(r"请(?:问|教)")
 """请 that asks a question, and nothing to be done: 请问会所几点开放."""
 _THANKS = re.compile(r"谢|感激|感恩|表扬|点赞|夸|称赞|好样|锦旗|辛苦|满意")
+_THANKED = re.compile(r"谢谢|多谢|感谢$|辛苦$")
+"""Thanks that only close a request: 灯坏了三天没人换,谢谢."""
 _TOGETHER = re.compile(r"我们|代表|联名|共同|一致|一起|集体|业主签|签名")
 
 
@@ -298,7 +300,17 @@ class _Weighing:
         scores["complaint"] += min(found.bad, 4.0) * 0.75 + (4.0 if "violence" in found.marks else 0.0)
         if scores["praise"] and self._any_over and scores["complaint"] < BLAME:
             scores["praise"] += 5.0
+        if mocked := self._mocked():
+            scores["praise"], scores["complaint"] = 0.0, scores["complaint"] + mocked
         return scores
+
+    def _mocked(self) -> float:
+        """What tells of neglect in a sentence that praises, where no good deed is told: 谢谢物业,垃圾堆了一周没人收,服务真好."""
+        if self.reading.of("sign.deed"):
+            return 0.0
+        praised = {self.reading.sentence(hit.start) for hit in self.reading.of("kind.praise") if not _THANKED.match(self._words(hit))}
+        hits = [h for h in self._stands(self.reading.of("sign.neglect")) if self.reading.sentence(h.start) in praised]
+        return self._sum(h for h in hits if not (self._is_over(h) or self._is_past(h) or self._is_supposed(h)))
 
     def _categories(self, found: Meaning, plans: dict[str, float]) -> dict[str, float]:
         scores: dict[str, float] = {}
@@ -357,6 +369,8 @@ class _Weighing:
             return  # the words of a notice resemble a report
         strongest = max(found.scores.values(), default=0.0)
         like = self.like_kinds
+        if self._mocked():
+            like = {kind: weight for kind, weight in like.items() if kind != "praise"}
         denied = not found.broken and bool(self.reading.of("state.broken"))  # 没有漏水: all words are there, and not meant
         denied = denied and not self.reading.of("context.contrast")
         if not like or (denied and not strongest) or not (strongest or found.bad or found.categories or self._is_placed(found)):
