@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from kefud.desk.chinese import fold
 from kefud.desk.discretion import without_traces
 from kefud.desk.houses import find_houses
+from kefud.desk.scene import concerns_home, scene
 from kefud.desk.ticket import Deadline, Ticket, chinese
 
 Profile = Literal["full", "owner", "party", "masked"]
@@ -109,6 +110,8 @@ _SAID: dict[str, Callable[[TicketView, Ticket], Any]] = {
     "origin_zh": lambda v, t: v.name_of(t.origin),
     "house": lambda v, t: None if v.profile == "masked" and hides_house(t) else t.house,
     "house_zh": lambda v, t: house_text(v["house"]),
+    "place": lambda v, t: v.clean(place_of(t)),
+    "elsewhere": lambda v, t: is_elsewhere(t),
     "subject": lambda v, t: v.clean(t.subject),
     "summary": lambda v, t: v.clean(t.summary or t.subject),
     "text": lambda v, t: v.clean(t.text),
@@ -256,7 +259,7 @@ def notice_view(
         "finish_by": _limit(notice.finish_by, at, zone), "reply_by": _limit(notice.reply_by, at, zone),
         "limit_rule": notice.limit_rule,
         "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
-        "house_zh": view["house_zh"], "place": view["fields"].get("place", ""),
+        "house_zh": view["house_zh"], "place": view["place"], "elsewhere": view["elsewhere"],
         "incident_time": view["fields"].get("incident_time", ""),
         "demand": "" if ticket.fields.get("insults") else clean(str(ticket.fields.get("demand") or "")),
         "contact": view["contact"],
@@ -350,7 +353,7 @@ def _notice_form(view: Mapping[str, Any], fields: dict[str, Any]) -> dict[str, A
         "request": "", "finish_by": _due(view, "resolve"), "reply_by": _due(view, "reply"), "limit_rule": "",
         "enclosures": [],
         "delivery": "电子邮件", "delivered_at": "", "round": view["round"], "previous": _field(fields, "previous_form"),
-        **_taken(fields, "place", "incident_time", "demand"),
+        "place": view["place"], "elsewhere": view["elsewhere"], **_taken(fields, "incident_time", "demand"),
     }  # fmt: skip
 
 
@@ -470,6 +473,32 @@ def answer_deadline(ticket: Ticket) -> datetime | None:
 def hides_house(ticket: Ticket) -> bool:
     """True where a masked notice must not even name the house: there it would tell who complained, and nobody has to get in."""
     return ticket.category in _HOUSE_HIDDEN or (ticket.masked and ticket.kind in _COMPLAINS and ticket.urgency != "emergency")
+
+
+def place_of(ticket: Ticket) -> str:
+    """Where it happens, "" where it is the requester's own flat or nobody told: who comes must find it (S1-5.4.2)."""
+    if given := str(ticket.fields.get("place") or ""):
+        return given
+    if not _is_gone_to(ticket):
+        return ""
+    return next((found for words in _of_place(ticket) if (found := scene(words, ticket.house))), "")
+
+
+def is_elsewhere(ticket: Ticket) -> bool:
+    """Whether it happens away from the requester's flat, which then is no more than an address to ask at."""
+    if not _is_gone_to(ticket) or not place_of(ticket) or (ticket.house or "").count("-") != 2:
+        return False
+    return not concerns_home(f"{ticket.subject}\n{ticket.summary}")
+
+
+def _is_gone_to(ticket: Ticket) -> bool:
+    return ticket.urgency == "emergency" or ticket.kind == "repair"
+
+
+def _of_place(ticket: Ticket) -> tuple[str, ...]:
+    """The customer's words that may name it, the newest first; a note of our agent names where somebody was sent."""
+    whole = "" if ticket.medium == "call" else ticket.text
+    return str(ticket.fields.get("worse_words") or ""), f"{ticket.subject}\n{ticket.summary}", whole
 
 
 def salutation(name: str) -> str:
