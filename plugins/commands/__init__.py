@@ -83,7 +83,7 @@ class Commands:
         elif author.role in ("party", "staff") and author.verified:
             yield from self._ordered_by_mail(ticket, occasion)
         elif author.role == "agent":
-            yield from _noted_call(occasion)
+            yield from self.customers.called(ticket, occasion)
         else:
             who = author.id or message.sender.email or "未知"
             yield Remark(f"未经证实的来信({who}),仅作备注:{spoken(message.text)[:500]}", rule="S3-4.3.1", why=author.why)
@@ -229,13 +229,6 @@ def _to_be_confirmed(occasion: Heard) -> Iterator[Decision]:
     told = f"来信自称本件业主,身份未经证实,未改变工单状态。请按登记电话回电核实后办理:{text}"
     yield AddTask("confirm", "cs_supervisor", told, key=f"confirm:{occasion.message.mark}", rule="S3-4.3.1")
     yield Write("cs_supervisor", "reports/alert", {"text": told}, key=f"confirm:{occasion.message.mark}", rule="S3-4.3.1")
-
-
-def _noted_call(occasion: Heard) -> Iterator[Decision]:
-    call = occasion.message.call
-    noted = "。".join(filter(None, (call.content, call.result))) if call else ""
-    if call and call.direction == "in" and noted:
-        yield Remark(f"来电:{noted}", rule="S2-5.2")
 
 
 SETTINGS = ()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from kefud.api import (
     AddTask,
+    Author,
     Decision,
     Draw,
     Effect,
@@ -31,10 +33,11 @@ from kefud.api import (
     hides_house,
     local,
     next_step,
+    normalise_phone,
     without_personal,
 )
 
-from .speech import consent, customer_says, is_empty, only_thanks, speaks_of_consent, spoken, withdrawal
+from .speech import by_telephone, consent, customer_says, is_empty, only_thanks, speaks_of_consent, spoken, withdrawal
 
 PROMISED = {"reply": "agreed_reply_at"}
 """Where the agreed time of a deadline stands, promised_at for all others."""
@@ -80,6 +83,28 @@ class Customers:
             yield self._to_handler(f"顾客对延期的答复另有要求,请联系:{text}", f"besides:{occasion.message.mark}")
         if customer_says(text, "others") and not taken_back:
             yield from self._asks_for_others(ticket, occasion, text)
+
+    def called(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
+        """A call that names the ticket: what it takes back is taken back, if the number is the customer's (S3-2.5.4, S2-5.2)."""
+        call = occasion.message.call
+        noted = "。".join(filter(None, (call.content, call.result))) if call else ""
+        if call is None or call.direction != "in" or not noted:
+            return
+        said = by_telephone(call.content)
+        taken_back = withdrawal(said, ticket.requester.name) if ticket.status not in SETTLED else False
+        theirs = self._is_theirs(ticket, call.caller)
+        if taken_back:
+            yield from self._withdrawn(ticket, replace(occasion, author=Author("requester", verified=theirs)), said)
+            return
+        yield Remark(f"来电:{noted}", rule="S2-5.2")
+        if taken_back is None:
+            told = f"顾客来电似有撤回之意,请联系确认;确认前照常办理:{noted}"
+            yield from self._ask_back("confirm", ticket, occasion, told, "S3-2.5.4")
+
+    def _is_theirs(self, ticket: Ticket, caller: str) -> bool:
+        """Whether a telephone number is the requester's, or registered for the house."""
+        number, house = normalise_phone(caller), self.site.houses.get(ticket.house or "")
+        return bool(number) and number in map(normalise_phone, (ticket.requester.phone, house.phone if house else ""))
 
     def _answer_to_extension(self, ticket: Ticket, occasion: Heard, text: str) -> bool | None:
         """The yes or no to the extension asked last; None where it may be meant for an earlier one, or for another day."""

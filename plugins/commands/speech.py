@@ -42,6 +42,8 @@ _SENTENCES = re.compile(r"[^。;；!！?？\n]+[。;；!！?？\n]?")
 _PLAINLY_DONE = re.compile(r"(?:已(?:经)?|均已|都已)?(?:处理|整改|维修|修复|办理)?(?:完毕|完成|办结|解决|处理|整改)(?:了|好了|完毕|完成)?")
 _BUT = re.compile("但|不过|只是|可是|可(?!以)|然而")
 _WITHDRAWAL = {name: re.compile("|".join(words)) for name, words in PHRASES["withdrawal"].items()}
+_NUMBERED = re.compile(r"\[?kf[0-9]{8}-?[0-9]{4,6}\]?")
+_CALLER = re.compile(rf"(?:^|(?<=[,。;!?\n])){PHRASES['call']['caller']}", re.MULTILINE)
 _CONSENT = {name: re.compile("|".join(words)) for name, words in PHRASES["consent"].items()}
 _OF_WITHDRAWAL = ("takes_back", "stays_away", "settled", "polite")
 _SHORT = 80
@@ -232,7 +234,7 @@ def withdrawal(mail: str, name: str = "") -> bool | None:
 
     ``name`` is the customer's, who may sign with it.
     """
-    text = fold(spoken(mail))
+    text = _NUMBERED.sub("\n", fold(spoken(mail)))
     clauses = [c.strip(MARKS) for c in _CLAUSE.findall(text.replace(fold(name), "\n") if name else text)]
     clauses = [c for c in clauses if c]
     said = [next((kind for kind in _OF_WITHDRAWAL if _WITHDRAWAL[kind].fullmatch(c)), "") for c in clauses[:_LOOKED_AT]]
@@ -241,6 +243,11 @@ def withdrawal(mail: str, name: str = "") -> bool | None:
             return True
         return None if "stays_away" in said else False
     return None if _sounds_like_withdrawal(text, clauses) else False
+
+
+def by_telephone(content: str) -> str:
+    """The customer's words as our agent noted them, without the note of who called: 业主来电称要求撤销报修 → 要求撤销报修."""
+    return _CALLER.sub("", _NUMBERED.sub("\n", fold(content))).strip(MARKS)
 
 
 def _sounds_like_withdrawal(text: str, clauses: list[str]) -> bool:

@@ -14,6 +14,7 @@ from kefud.api import (
     AddTask,
     Attachment,
     Author,
+    Call,
     Deadline,
     Delivered,
     Document,
@@ -456,6 +457,31 @@ def test_a_late_contractor_and_an_owner_who_wants_others(site: Site) -> None:
     assert [d.form for d in outcome.decisions if isinstance(d, Draw)] == ["evidence_record", "retention_claim"]
     assert [d.to for d in outcome.decisions if isinstance(d, Notice)] == ["contractor-a"]
     assert not [d for d in owner_wrote(site, outcome.ticket, "请另找别人修").decisions if isinstance(d, Draw)]
+
+
+def rang(site: Site, ticket: Ticket, content: str, caller: str = "13800000207") -> Outcome:
+    call = Call("B1", NOW, "in", "answered", caller=caller, content=content, result="已记录")
+    message = Message("call", NOW, text=f"{content}\n已记录", call=call)
+    return deliberate(ticket, Heard(NOW, message, Author("agent", "803", verified=True)), [Commands(site)])
+
+
+def test_who_calls_from_the_own_number_takes_the_matter_back(site: Site) -> None:
+    mine = repair(requester=Requester("魏占空", "138 0000 0207"))
+    outcome = rang(site, mine, "KF20250303-0001灯自己换好了,不用来了,要求撤销报修")
+    assert outcome.ticket.status == "withdrawn" and "自己换好了" in str(outcome.ticket.fields["withdrawal"])
+    assert rang(site, mine, "KF20250303-0001业主来电称不用修了,报修要撤销").ticket.status == "withdrawn"
+    assert rang(site, mine, "KF20250303-0001灯修好了没有,催一下").ticket.status == "assigned"
+
+
+def test_who_calls_from_another_number_is_called_back_first(site: Site) -> None:
+    outcome = rang(site, repair(requester=Requester("魏占空", "13800000207")), "KF20250303-0001要求撤销报修", "13800000999")
+    assert outcome.ticket.status == "assigned" and any("核实" in d.data["text"] for d in letters(outcome, "reports/alert"))
+
+
+def test_a_call_that_only_sounds_so_is_asked_back(site: Site) -> None:
+    mine = repair(requester=Requester("魏占空", "13800000207"))
+    outcome = rang(site, mine, "KF20250303-0001先不用来了,等我通知")
+    assert outcome.ticket.status == "assigned" and "confirm" in {d.kind for d in outcome.decisions if isinstance(d, AddTask)}
 
 
 # orders
