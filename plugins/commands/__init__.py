@@ -38,6 +38,8 @@ from .staff import Staff
 
 LEAST = 3
 """Characters that say something."""
+UNDER_WAY = ("assigned", "acknowledged", "in_progress", "reopened")
+"""States in which a department's work is not yet reported as done."""
 _AWAY = re.compile(
     r"休假|年假|请假|病假|产假|出差|外出|不在(?:岗|公司|办公室|单位)?|离职|调岗|返回|返岗|代(?:为|班|理)|(?:请|可)(?:直接)?联系"
     r"|out of (?:the )?office|on leave|vacation"
@@ -164,9 +166,13 @@ class Commands:
                 yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.departments.name(party)}申请延期,即为签收")
             for one in wanted:
                 yield from self.departments.carry_out(ticket, party, one, at, answer)
-            if not wanted and labelled(text).keys() - {*FILED}:
-                whole = Said("in_progress" if is_open(text) else "handled", "处理情况", text)
-                yield from self.departments.carry_out(ticket, party, whole, at, answer)
+            fields = labelled(text)
+            judges = "result" in fields or (ticket.department == "design" and fields.keys() - {*FILED})  # its finding is its work
+            if not wanted and judges and not is_open(text):
+                yield from self.departments.carry_out(ticket, party, Said("handled", "处理情况", text), at, answer)
+            elif not wanted and fields.keys() - {*FILED} and ticket.status in UNDER_WAY:
+                yield from self.departments.findings(ticket, party, fields, at, answer)
+                yield self._to_be_read(occasion, text, "\n未登记办理结果,请判断办理情况。")
         elif not is_empty(text):
             note = f"{self.departments.name(party)}来信:{text[:2000]}"
             yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{occasion.message.mark}", rule="S1-5.1")

@@ -143,6 +143,18 @@ class Departments:
         yield Remark(f"{self.name(party)}来信(不转告业主):{words}", rule="S1-5.1")
         yield Write("handler", "reports/alert", told, key=f"progress:{at.isoformat()}", rule="S1-5.1")
 
+    def findings(self, ticket: Ticket, party: str, fields: dict[str, str], at: datetime, answer: Answer) -> Iterator[Decision]:
+        """What was found and is planned stands in the file, and is no result: the work goes on (S1-5.6.1, S1-9.1, rules 20, 27)."""
+        kept = {name: text for name, text in fields.items() if name != "result"}
+        kept |= filed(kept, at, self.site)
+        yield SetFields(kept, rule="S1-5.1", why=f"{self.name(party)}报告办理情况")
+        yield from _onward(ticket, "in_progress", party, "责任部门报告办理情况")
+        after = ticket.changed(fields={**ticket.fields, **kept})
+        if ticket.fields.get("result") and lacking(ticket) and not lacking(after):
+            yield from self._finish(after, party, Said("handled", "", ""), at, answer)
+            return
+        answer.done("in_progress", "已登记办理情况,尚无处理结果;办结后请以“已处理:处理情况及结果”报我中心")
+
     def _handled(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         if ticket.status not in ("assigned", "acknowledged", "in_progress", "reopened"):
             answer.refuse("handled", f"工单当前为“{chinese(ticket.status)}”")

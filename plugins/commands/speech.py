@@ -29,6 +29,8 @@ _LABELS = {fold(word): field for field, words in PHRASES["labels"].items() for w
 _LABEL = re.compile(
     f"({'|'.join(sorted(map(re.escape, _LABELS), key=len, reverse=True))})(?:如下)?[ \t]{{0,4}}[:：][ \t]{{0,4}}|(经查)[,，:：]"
 )
+_NAMED = ("liable_unit",)
+"""Labels that are followed by a name; what comes after its sentence is another word."""
 _REASON = re.compile(r"(?:^|[\s,。;:、!])(?:理由|原因|因为|由于|因)(?:是|为|系)?[:\s]{0,3}")
 _CLOSING = tuple(fold(word) for word in PHRASES["closing"]["starts"])
 _GREETINGS = "|".join(map(re.escape, PHRASES["closing"]["greetings"]))
@@ -206,6 +208,8 @@ def labelled(text: str) -> dict[str, str]:
     for here, following in zip(found, [*found, None][1:], strict=True):
         field = _LABELS[here[1] or here[2]]
         value = text[here.end() : following.start() if following else len(text)].strip(MARKS)
+        if field in _NAMED:
+            value = re.split(r"[。;；\n]", value, maxsplit=1)[0].strip(MARKS)
         if value and field not in values:
             values[field] = value
     return values

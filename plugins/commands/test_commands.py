@@ -776,6 +776,37 @@ def test_what_is_not_done_is_not_accepted(site: Site, text: str, status: str) ->
     assert outcome.ticket.status == status and not tasks(outcome) and "result" not in outcome.ticket.fields
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("责任单位:示例防水维修队。已到现场勘查,方案三日内出。", "liable_unit", "示例防水维修队"),
+        ("责任单位:示例防水维修队", "liable_unit", "示例防水维修队"),
+        ("原因:业主私自改管,非施工质量问题", "cause", "业主私自改管,非施工质量问题"),
+        ("调查:现场查看为楼上渗漏,需开楼上地面查验", "inquiry", "现场查看为楼上渗漏,需开楼上地面查验"),
+        ("措施:拟更换管道,材料已订", "solution", "拟更换管道,材料已订"),
+        ("沟通:已与业主约周五上午", "customer_talk", "已与业主约周五上午"),
+    ],
+)
+def test_a_finding_alone_is_kept_and_is_no_result(site: Site, text: str, field: str, value: str) -> None:
+    """Rules 20 and 27: who is liable, why, and what is planned is not yet done; the handler reads it."""
+    outcome = wrote(site, repair(), text)
+    assert outcome.ticket.status == "in_progress" and not tasks(outcome)
+    assert outcome.ticket.fields[field] == value and not {"result", "done_by", "progress_note"} & {*outcome.ticket.fields}
+    assert text in letters(outcome, "reports/alert")[0].data["text"]
+    assert [step["command"] for step in transcript(outcome)["steps"]] == ["处理中"]
+
+
+def test_a_report_with_its_result_is_a_result(site: Site) -> None:
+    outcome = wrote(site, repair(), "原因:垫圈老化\n措施:更换垫圈\n处理结果:试水无渗漏")
+    assert outcome.ticket.status == "handled" and outcome.ticket.fields["result"] == "试水无渗漏"
+
+
+def test_what_a_complaint_lacked_may_follow_its_result(site: Site) -> None:
+    reported = wrote(site, repair(kind="complaint"), "已处理:楼道已清扫").ticket
+    outcome = wrote(site, reported, "调查:属实\n原因:保洁员请假\n措施:安排替班\n沟通:业主认可")
+    assert outcome.ticket.status == "handled" and "楼道已清扫" in outcome.ticket.fields["result"]
+
+
 def test_what_the_department_says_in_other_words_is_read_by_the_handler(site: Site) -> None:
     outcome = wrote(site, repair(status="acknowledged"), "漏点一直没有找到,故障未排除。")
     assert any(d.to == "handler" and "没有找到" in d.data["text"] for d in outcome.decisions if isinstance(d, Write) and "text" in d.data)
