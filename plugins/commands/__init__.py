@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from kefud.api import (
     AddTask,
+    Assign,
     Decision,
     Delivered,
     Heard,
@@ -27,10 +28,10 @@ from kefud.api import (
 )
 
 from .customers import Customers
-from .departments import Answer, Departments
+from .departments import NAMES, Answer, Departments
 from .held import Held, asks_for_word
 from .orders import Orders
-from .outcome import gone_out, overtaken
+from .outcome import between, gone_out, overtaken
 from .repairs import FILED
 from .scene import from_scene
 from .speech import Said, commands, is_empty, is_open, labelled, spoken, unsigned
@@ -113,18 +114,37 @@ class Commands:
             return  # the plugin approvals reads it
         answer = Answer()
         said = commands(mail)
+        made: list[Decision] = []
         if asked:
-            yield from self.held.signed(ticket, occasion, occasion.message.text, answer)
+            made += self.held.signed(ticket, occasion, occasion.message.text, answer)
         elif occasion.author.role == "staff":
-            yield from self.staff.said(ticket, occasion, said, answer)
+            made += self.staff.said(ticket, occasion, said, answer)
         else:
-            yield from self._said_by_party(ticket, occasion, said, text, answer)
-        yield from from_scene(ticket, occasion, self.site, self.departments.name(occasion.author.id), answer)
+            made += self._said_by_party(ticket, occasion, said, text, answer)
+        made += from_scene(ticket, occasion, self.site, self.departments.name(occasion.author.id), answer)
+        yield from made
+        if occasion.author.role == "party" and self._place(ticket, occasion.author.id) == "lead":
+            yield from self._signed_by_answering(ticket, occasion.author.id, made, answer)
         if not answer.steps and (told := text if not is_empty(text) else self._enclosed(occasion)):
             yield from self._not_understood(ticket, occasion, told)
         elif occasion.author.role == "party" and (answer.refused or _says_more(said)):
             yield self._to_be_read(occasion, text, "".join(f"\n未能执行:{reason}" for reason in answer.refused))
         yield from self._transcript(ticket, occasion, said, text, answer)
+
+    def _signed_by_answering(self, ticket: Ticket, party: str, made: list[Decision], answer: Answer) -> Iterator[Decision]:
+        """Any answer of the lead signs for the notice, word from the scene says the work goes on (S1-4.3.6, S2-1.B4).
+
+        A refusal leaves the alarm of an emergency running: nobody has taken it yet.
+        """
+        said = {step["command"] for step in answer.steps}
+        on_scene = NAMES["scene"] in said
+        refused = ticket.urgency == "emergency" and not on_scene and said & {NAMES["return"], NAMES["transfer"]}
+        passed_on = any(isinstance(d, Assign) and d.department for d in made)
+        now = next((d.to for d in reversed(made) if isinstance(d, Move)), ticket.status)
+        if not said or refused or passed_on or now not in ("assigned", "acknowledged"):
+            return
+        for step in between(now, "in_progress" if on_scene else "acknowledged"):
+            yield Move(step, party, rule="S1-4.3.6", why=f"{self.departments.name(party)}{'现场报告' if on_scene else '回信,即为签收'}")
 
     def _to_be_read(self, occasion: Heard, text: str, note: str) -> Write:
         """What a command does not carry is read by the handler: a request that was refused, a word beside the sign-off."""
@@ -162,8 +182,6 @@ class Commands:
             if given:
                 yield from self.departments.contribute(ticket, party, given, answer)
         elif place == "lead":
-            if ticket.status == "assigned" and wanted and all(one.command == "extend" for one in wanted):
-                yield Move("acknowledged", party, rule="S1-4.3.6", why=f"{self.departments.name(party)}申请延期,即为签收")
             for one in wanted:
                 yield from self.departments.carry_out(ticket, party, one, at, answer)
             fields = labelled(text)

@@ -311,7 +311,30 @@ def test_the_second_transfer_goes_to_the_property_manager(site: Site) -> None:
 
 def test_a_refusal_goes_to_the_property_manager(site: Site) -> None:
     outcome = wrote(site, repair(), "此事不属于我司职责,退回。")
-    assert outcome.ticket.notify == ("property_manager",) and outcome.ticket.status == "assigned"
+    assert outcome.ticket.notify == ("property_manager",) and outcome.ticket.status == "acknowledged"
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "status"),
+    [
+        ("退回 因 不属我方范围", {}, "acknowledged"),
+        ("转 工程部 因 属主体结构", {"transfers": 1}, "acknowledged"),
+        ("转 不存在的部门", {}, "acknowledged"),
+        ("申请延期至3月20日17时,因配件未到", {"urgency": "emergency"}, "acknowledged"),
+        ("退回 因 不属我方范围", {"urgency": "emergency"}, "assigned"),
+        ("已到场关阀断电,正在抢修", {"urgency": "emergency"}, "in_progress"),
+        ("收到,已到现场,正在解救", {"urgency": "emergency"}, "in_progress"),
+        ("转 工程部 因 属主体结构", {}, "assigned"),
+    ],
+)
+def test_whatever_the_department_answers_it_has_the_notice(site: Site, text: str, values: dict[str, Any], status: str) -> None:
+    """S1-4.3.6: nobody is called unsigned who has answered; an emergency that is refused goes on being alarmed (S2-1.B4)."""
+    assert wrote(site, repair(**values), text).ticket.status == status
+
+
+def test_word_from_the_scene_by_another_does_not_sign_for_the_lead(site: Site) -> None:
+    ticket = repair(urgency="emergency", department="engineering", joint=("property_company",))
+    assert wrote(site, ticket, "已到场关阀断电,正在抢修").ticket.status == "assigned"
 
 
 def test_the_last_contribution_lets_the_handler_answer(site: Site) -> None:
