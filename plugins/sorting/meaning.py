@@ -487,6 +487,7 @@ class _Weighing:
         """How much danger the words tell of, and the plans called for now (S1-5.4.2, S2-1.B4)."""
         danger, plans = 0.0, dict[str, float]()
         unhurt = any(self._denied(hit) for hit in self.reading.of("plan.injury"))
+        treated = self._is_treated()
         for hit in self._stands(self.reading.family("plan")):
             plan = hit.word.group.partition(".")[2]
             if plan == "none" or self._is_supposed(hit) or self._is_over(hit) or self._is_guarded(hit):
@@ -497,6 +498,8 @@ class _Weighing:
                 continue
             if self._is_feared(hit) or (unhurt and plan == "injury"):
                 danger += 3.0
+            elif treated and plan == "injury":
+                danger += 0.0 if self._is_past(hit) else 3.0  # nobody is in danger; what hurt him may be there still
             elif self._is_past(hit):
                 danger += 3.0 if plan not in ("injury", "lift_entrapment") else 0.0
             else:
@@ -504,6 +507,11 @@ class _Weighing:
         if shut_in := self._in_a_lift():
             plans["lift_entrapment"] = plans.get("lift_entrapment", 0.0) + shut_in
         return danger, plans
+
+    def _is_treated(self) -> bool:
+        """Whether a doctor has seen to whoever was hurt, and nobody was hurt since: 去医院缝了五针."""
+        seen = [h for h in self._stands(self.reading.of("sign.treated")) if not self._is_supposed(h)]
+        return bool(seen) and not self._stands(self.reading.of("sign.fresh"))
 
     def _in_a_lift(self) -> float:
         """What tells of somebody inside, where a lift is spoken of: 电梯停在九楼,隐约听见里头有个老太太在拍门."""
