@@ -17,6 +17,7 @@ _GOES_ON = re.compile("|".join(WORDS["goes_on"]))
 _BARE = re.compile(rf"(?:(?:{_LEADS})[,、]?){{0,3}}(?:{'|'.join(WORDS['bare'])})")
 _CLAUSE = re.compile(r"(?:[^,\uff0c;\uff1b\s]|\s(?![\u3400-\u9fff])|(?<![\u3400-\u9fff])\s)+")
 """Clauses, which a blank between characters divides too, as in notes without punctuation."""
+_QUOTED = re.compile(r"[“\"「『][^“”\"「」『』]{6,}[”\"」』]")
 _THANKS = re.compile(r"[啊哈哦吧呢]*(?:谢谢|多谢|谢了|感谢)[^\n]{0,4}$")
 _MARKS = " \t\n,.;:!?\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001"
 
@@ -26,7 +27,7 @@ def demand_of(text: str, rude: Collection[str] = ()) -> str:
 
     What asks only that something be done (请处理) stands where nothing else is asked.
     """
-    said_by_sentence = ("，".join(_asking(sentence, rude)) for sentence in sentences(text))
+    said_by_sentence = ("，".join(_asking(sentence, rude)) for sentence in sentences(_own_words(text)))
     asked = dict.fromkeys(said for said in said_by_sentence if said and fold(said) not in WORDS["empty"])
     whole = [said for said in asked if not any(said != other and said in other for other in asked)]
     found: list[str] = []
@@ -36,6 +37,11 @@ def demand_of(text: str, rude: Collection[str] = ()) -> str:
             found.append(said)
             length += len(said)
     return "；".join(found)
+
+
+def _own_words(text: str) -> str:
+    """The text without notices that it quotes."""
+    return _QUOTED.sub(lambda said: "，" if any(word in fold(said[0]) for word in WORDS["notices"]) else said[0], text)
 
 
 def _asking(sentence: str, rude: Collection[str]) -> list[str]:
