@@ -29,6 +29,7 @@ from kefud.api import (
     Write,
     answered_letter,
     as_instant,
+    due,
     find_when,
     hides_house,
     local,
@@ -176,10 +177,13 @@ class Customers:
         yield Effect(("contractor_late",), rule=rule, why="维修单位逾期")
         yield Draw("evidence_record", {"owner_request": text, "unit": unit}, rule=rule, why="留存证据")
         yield Draw("retention_claim", {"unit": unit, "draft": True}, rule=rule, why="质保金扣款申请,草稿,待批准")
+        end = due(occasion.message.received_at, self.site.term("resolve.repair.urgent"), self.site.calendar)
         yield Notice(
             unit,
             subject=ticket.subject,
             content=ticket.text or ticket.summary,
+            finish_by=end,
+            reply_by=end,
             request="贵单位未按约定时间完成维修,业主已要求另派他人。请立即到场完成维修并书面回复;"
             "仍未到场的,我中心将按规定安排其他单位先行维修并留存证据,费用按合同由责任单位承担。",
             limit_rule=rule,

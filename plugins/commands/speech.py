@@ -230,7 +230,10 @@ def customer_says(mail: str, what: str) -> bool:
     """Whether a customer's mail says that: withdraw, chase, others, more, thanks (see phrases.toml)."""
     if what == "withdraw":
         return bool(withdrawal(mail))
-    return bool(_CUSTOMER[what].search(fold(spoken(mail))))
+    text = fold(spoken(mail))
+    if what == "others":
+        text = _CUSTOMER["found_others"].sub(" ", text)  # who has had it done wants nobody sent
+    return bool(_CUSTOMER[what].search(text))
 
 
 def withdrawal(mail: str, name: str = "") -> bool | None:

@@ -36,6 +36,7 @@ from kefud.api import (
 from kefud.config import load
 from kefud.desk.ticket import Task
 from kefud.desk.triage import Outcome, deliberate
+from kefud.desk.view import notice_view
 from kefud.testing import rule_contract
 
 from . import Commands
@@ -505,6 +506,25 @@ def test_a_call_that_only_sounds_so_is_asked_back(site: Site) -> None:
     mine = repair(requester=Requester("魏占空", "13800000207"))
     outcome = rang(site, mine, "KF20250303-0001先不用来了,等我通知")
     assert outcome.ticket.status == "assigned" and "confirm" in {d.kind for d in outcome.decisions if isinstance(d, AddTask)}
+
+
+def test_who_had_it_done_wants_nobody_sent_and_is_asked_whether_it_is_taken_back(site: Site) -> None:
+    late = Deadline("resolve", NOW.replace(day=1), NOW.replace(day=4), "S3-3.3.2")
+    ticket = repair(department="contractor", fields={"contractor": "contractor-a"}, deadlines=(late,))
+    outcome = owner_wrote(site, ticket, "KF20250303-0001 等了这么多天,我自己找人换好了,你们不用来了,撤销吧。真是服了")
+    assert not [d for d in outcome.decisions if isinstance(d, Notice)] and "owner_request_recorded" not in outcome.ticket.effects
+    assert "confirm" in tasks(outcome)
+    assert owner_wrote(site, ticket, "KF20250303-0001 我自己找人换好了,不用来了,撤销吧").ticket.status == "withdrawn"
+
+
+def test_the_last_notice_says_until_when_and_how_urgent(site: Site) -> None:
+    late = Deadline("resolve", NOW.replace(day=1), NOW.replace(day=4), "S3-3.3.2")
+    ticket = repair(department="contractor", fields={"contractor": "contractor-a"}, deadlines=(late,), requester=Requester())
+    outcome = owner_wrote(site, ticket, "说好昨天修的没来,请另找别人修")
+    last = next(d for d in outcome.decisions if isinstance(d, Notice))
+    said = notice_view(outcome.ticket, last, "1", site={"name": "客服中心", "timezone": "Asia/Shanghai"}, at=NOW)
+    assert last.finish_by and last.finish_by > NOW and said["finish_by"]
+    assert said["urgency_zh"] == "加急" and "预约" in said["contact"]
 
 
 # orders

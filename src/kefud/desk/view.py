@@ -42,6 +42,7 @@ FORM_TITLES: dict[str, str] = {
 }  # fmt: skip
 
 VISIT_ANSWERS = {"satisfied": "满意", "mostly": "基本满意", "unsatisfied": "不满意", "unreached": "未联系上"}
+NO_CONTACT = "未登记姓名和电话，上门前请与我中心联系预约"
 MEDIUM_NAMES = {"mail": "邮件", "call": "来电", "paper": "意见箱", "entry": "来访"}
 DOCUMENT_STATES = {"asked": "已申请，待业主同意", "agreed": "业主已同意", "refused": "业主未同意"}
 
@@ -258,11 +259,11 @@ def notice_view(
         "request": clean(notice.request) or "请核实情况并处理，将处理结果和依据书面回复我中心。",
         "finish_by": _limit(notice.finish_by, at, zone), "reply_by": _limit(notice.reply_by, at, zone),
         "limit_rule": notice.limit_rule,
-        "urgency": view["urgency"], "urgency_zh": view["urgency_zh"],
+        "urgency": view["urgency"], "urgency_zh": _hurry(notice, view),
         "house_zh": view["house_zh"], "place": view["place"], "elsewhere": view["elsewhere"],
         "incident_time": view["fields"].get("incident_time", ""),
         "demand": "" if ticket.fields.get("insults") else clean(str(ticket.fields.get("demand") or "")),
-        "contact": view["contact"],
+        "contact": view["contact"] or NO_CONTACT,
         "mask": mask,
         "hide_house": mask and hides_house(ticket),
         "round": ticket.round, "previous": str(ticket.fields.get("previous_form", "")),
@@ -270,6 +271,12 @@ def notice_view(
         "enclosures": [],
         "sign": name_of(notice.sign) if notice.sign else "",
     }  # fmt: skip
+
+
+def _hurry(notice: Any, view: Mapping[str, Any]) -> str:
+    """How urgent an order calls itself: one that goes out as pressing is not headed 加急 and marked 一般."""
+    pressing = notice.template == "notices/urgent-work-order" and view["urgency"] == "normal"
+    return "加急" if pressing else str(view["urgency_zh"])
 
 
 def _limit(limit: datetime | None, at: datetime, zone: ZoneInfo) -> str:
