@@ -18,8 +18,24 @@ _OF_THEMSELVES = re.compile(
     r"|刚生|怀孕|孕妇|残疾|退休|租户|租客|租房|今年[0-9一二三四五六七八九十]+)|^(?:怕|我怕|害怕|怕得很|怕他们?|怕报复)[了的啊]?$"
 )
 """A clause in which the writer tells who he or she is."""
-_SEEN_FROM = re.compile(r"我(?:们)?家?的?(?:楼上|楼下|隔壁|对门|对面)的?(?=[0-9]{3,4})|我(?:们)?家?的?(?=楼上|楼下|隔壁|对门|对面)")
+_SEEN_FROM = re.compile(
+    r"我(?:们)?家?的?(?:楼上|楼下|隔壁|对门|对面)的?(?=[0-9]{3,4})|我(?:们)?家?的?(?=楼上|楼下|隔壁|对门|对面)"
+)
 """Where a place is named by where the writer lives."""
+_FORBIDDEN = "不知道|没办法|不归.{0,4}管|不能办|不行|管不了|找别人去"
+_TELLS = r"(?:告知|告诉|回复|答复|解释|说明|跟|和|与|向|回答)(?:了|过)?(?!我|咱)"
+_THE_CALLER = "(?:业主|客户|住户|顾客|对方|来电人|[他她其])"
+_REFUSED = re.compile(
+    rf"(?:^|(?<=[,。;!? ]))(?:(?:已经?|均已|当场|当即|客服已|前台已|[坐座]席已){_TELLS}{_THE_CALLER}?"
+    rf"|(?:电话|客服|前台|[坐座]席)?{_TELLS}{_THE_CALLER})"
+    rf"[^。;!?\n]{{0,24}}?(?:{_FORBIDDEN})[^。!?\n]*"
+)
+"""Our agent's note of an answer that none may give (rule 13)."""
+_NOTED = re.compile(
+    r"(?:已经?|己|均已|现已|都|当场)?(?:做|作|予以|完成|按流程|如实)?(?:登记|记录|受理|记下|建单|录入|生成工单|安抚|致谢|感谢|表示感谢)(?:了|好了?|在案|完毕|完成|处理)?"
+    r"(?:业主|客户|住户|来电人|情绪)?"
+)
+"""Our agent's note that he wrote it down, which tells nobody anything."""
 _CLAUSE = re.compile(r"[^,，;；。!！?？\n]+[,，;；。!！?？\n]?")
 _MARKS = " ,，、:：。;；!！?？\n"
 
@@ -33,6 +49,20 @@ def without_traces(text: str) -> str:
     """``text`` less the clauses by which its writer would be known: who they are, from where they see it, that they ask for secrecy."""
     told = (c for c in _CLAUSE.findall(text) if not asks_for_confidence(c) and not _OF_THEMSELVES.search(fold(c).strip(_MARKS)))
     return "".join(_SEEN_FROM.sub("", clause) for clause in told)
+
+
+def customers_words(text: str) -> str:
+    """What a call was about, less what our agent noted of himself: that he wrote it down, and words that no text of ours may hold.
+
+    What else was noted, what was agreed or whom he called to help, a department needs (S0-4.3.2, S2-5.2).
+    """
+    kept = []
+    for line in text.split("\n"):
+        refused = _REFUSED.search(fold(line))
+        line = line[: refused.start()] if refused else line
+        rest = [c for c in _CLAUSE.findall(line) if not _NOTED.fullmatch(fold(c).strip(_MARKS))]
+        kept.append("".join(rest).rstrip(" ,，、;；") if rest else "")
+    return "\n".join(line for line in kept if line.strip())
 
 
 def contact_shown(ticket: Ticket, party_kind: str, show_contact: bool = False) -> bool:

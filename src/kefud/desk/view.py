@@ -14,7 +14,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from kefud.desk.chinese import fold
-from kefud.desk.discretion import without_traces
+from kefud.desk.discretion import customers_words, without_traces
 from kefud.desk.houses import find_houses
 from kefud.desk.scene import concerns_home, scene
 from kefud.desk.ticket import Deadline, Ticket, chinese
@@ -255,7 +255,7 @@ def notice_view(
         "copies": [name_of(c) for c in notice.copy_to],
         "from_name": str(site["name"]),
         "subject": clean(notice.subject) or view["subject"] or f"{view['category_zh']}{view['kind_zh']}",
-        "content": clean(notice.content) or view["summary"] or view["text"],
+        "content": clean(_told(ticket, notice.content)) or view["summary"] or view["text"],
         "request": clean(notice.request) or "请核实情况并处理，将处理结果和依据书面回复我中心。",
         "finish_by": _limit(notice.finish_by, at, zone), "reply_by": _limit(notice.reply_by, at, zone),
         "limit_rule": notice.limit_rule,
@@ -271,6 +271,11 @@ def notice_view(
         "enclosures": [],
         "sign": name_of(notice.sign) if notice.sign else "",
     }  # fmt: skip
+
+
+def _told(ticket: Ticket, content: str) -> str:
+    """What a notice tells of a call: the customer's words and what a department must know of our agent's."""
+    return customers_words(content) if ticket.medium == "call" else content
 
 
 def _hurry(notice: Any, view: Mapping[str, Any]) -> str:
