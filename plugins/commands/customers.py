@@ -76,6 +76,8 @@ class Customers:
             yield Remark("顾客来信致谢或知悉,无新要求", rule="S1-4.3.3")
         else:
             yield from self._told_more(ticket, occasion, text)
+        if occasion.merged or occasion.author.believed or occasion.author.verified:
+            yield from _wanted_in_writing(ticket, text)
         if answer is None and ticket.extension == "asked" and speaks_of_consent(text):
             yield from self._ask_back("consent", ticket, occasion, f"延期须经业主明确同意,请联系确认后用 extend 登记:{text}", "S3-2.3.3")
         if taken_back is None:
@@ -98,6 +100,7 @@ class Customers:
             yield from self._withdrawn(ticket, replace(occasion, author=Author("requester", verified=theirs)), said)
             return
         yield Remark(f"来电:{noted}", rule="S2-5.2")
+        yield from _wanted_in_writing(ticket, said)
         if taken_back is None:
             told = f"顾客来电似有撤回之意,请联系确认;确认前照常办理:{noted}"
             yield from self._ask_back("confirm", ticket, occasion, told, "S3-2.5.4")
@@ -209,6 +212,12 @@ class Customers:
 
     def _to_handler(self, text: str, key: str) -> Write:
         return Write("handler", "reports/alert", {"text": text}, key=key, rule="S1-4.3.6")
+
+
+def _wanted_in_writing(ticket: Ticket, text: str) -> Iterator[Decision]:
+    """A demand that came with a further message takes effect like one made at first (S0-3.2)."""
+    if ticket.is_open and ticket.origin == "owner" and customer_says(text, "in_writing"):
+        yield Effect(("written_answer_requested",), rule="S0-3.2", why="顾客后来要求书面答复")
 
 
 def _answers_the_last_request(ticket: Ticket, occasion: Heard) -> bool:

@@ -527,6 +527,20 @@ def test_the_last_notice_says_until_when_and_how_urgent(site: Site) -> None:
     assert said["urgency_zh"] == "加急" and "预约" in said["contact"]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("还没人来,催一下,另要求书面答复", True), ("催一下,并要求书面答复我", True), ("请给我一份书面说明", True), ("结果请用书面形式回复", True),
+        ("书面答复已收到,谢谢", False), ("不用书面答复,打电话就行", False), ("还没人来,催一下", False),
+    ],
+)  # fmt: skip
+def test_a_written_answer_wanted_later_is_wanted_like_one_wanted_at_first(site: Site, text: str, wanted: bool) -> None:
+    known = Author("requester", why="同一户、同一事项")
+    heard = Heard(NOW, Message("call", NOW, text=text), known, merged=True)
+    for outcome in (deliberate(repair(), heard, [Commands(site)]), rang(site, repair(), f"KF20250303-0001{text}")):
+        assert ("written_answer_requested" in outcome.ticket.effects) is wanted
+
+
 # orders
 
 
