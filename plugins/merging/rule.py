@@ -23,7 +23,7 @@ from kefud.api import (
 )
 
 from .likeness import elsewhere, likeness, near, of_the_estate, pairs, places, things
-from .word import TakenBack, again, says_more, taken_back, tells_result
+from .word import TakenBack, again, says_more, taken_back, tells_result, told_on
 
 CLOSED = ("closed", "archived", "declined", "merged", "withdrawn")
 SETTLED = ("answered", "visiting", "closed", "archived")
@@ -64,12 +64,12 @@ class Merging:
         known = occasion.similar if ticket.origin == "anonymous" else occasion.related
         yield from self._signed_by_many(ticket)
         recent = [r for r in known if self._in_window(r.started_at, start) and r.number != ticket.number]
-        target = self._target(ticket, words, recent)
+        target = self._target(ticket, words, recent) or self._told_before(ticket, words, recent, start)
         if target is not None:
             yield from self._again(ticket, target)
             return
         older = [r for r in known if r not in recent and r.number != ticket.number]
-        waited_for = self._waited_for(ticket, words, older)
+        waited_for = self._waited_for(ticket, words, older) or self._told_before(ticket, words, older, start)
         if waited_for is not None:
             yield Remark(f"顾客催问{waited_for.number},并入该单", rule="S1-4.3.5")
             yield Merge(waited_for.number, rule="S1-4.3.5", why="同一户催问尚未办结的同一事项")
@@ -90,6 +90,18 @@ class Merging:
         if same:
             return max(same, key=lambda pair: (pair[0], pair[1].started_at))[1]
         return self._chased(ticket, alike) if ticket.has("customer_chased") and ticket.origin != "anonymous" else None
+
+    def _told_before(self, ticket: Ticket, words: frozenset[str], known: list[Related], start: datetime) -> Related | None:
+        """The matter that the customer says was brought on a day that is named, however differently it was told then."""
+        day = told_on(_told(ticket), self.site.calendar.local(start).date()) if ticket.origin == "owner" else None
+        if day is None:
+            return None
+        mine = [r for r in known if r.status not in CLOSED and self._may_join(ticket, r)]
+        then = [r for r in mine if self.site.calendar.local(r.started_at).date() == day]
+        scored = [(likeness(words, pairs(r.summary)), r) for r in then if not elsewhere(_told(ticket), r.summary)]
+        score, nearest = max(scored, key=lambda pair: pair[0], default=(0.0, None))
+        plain = score > 0 and sum(s == score for s, _ in scored) == 1
+        return nearest if plain else None
 
     def _waited_for(self, ticket: Ticket, words: frozenset[str], older: list[Related]) -> Related | None:
         """A matter of before the term that is still open, which an impatient customer asks about in words of its own."""

@@ -14,6 +14,7 @@ from kefud.testing import site as site_of
 from . import register_rules
 from .likeness import likeness, pairs
 from .rule import Merging
+from .word import told_on
 
 AT = datetime.fromisoformat("2025-03-11T10:00:00+08:00")
 
@@ -360,3 +361,36 @@ def test_who_tells_that_it_is_done_answers_the_visit(rule: Merging, text: str, s
 def test_floorboards_are_one_thing(rule: Merging) -> None:
     asked = new("书房地板说好上周来换,过了一个多礼拜连个人都没露面,要求另请别家来做", effects=("customer_chased",))
     assert target(judged(rule, asked, (old("书房木地板起鼓", days=18),))) == "KF20250309-0001"
+
+
+IRONY = "祝贺贵公司拿下“最省电奖”！西门岗亭整夜黑灯，一个保安都看不到，谁都能进来逛一圈，这钱交得真值"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["前天发邮件说的西门岗亭夜里没保安的事,有结果了吗", "上周日打电话反映的西门保安的问题怎么样了", "3月9号我给你们写信说过的西门岗亭那件事"],
+)
+def test_a_matter_named_by_the_day_it_was_told_is_the_same_however_it_was_told(rule: Merging, words: str) -> None:
+    earlier = old(IRONY, 2, kind="complaint", category="safety")
+    asked = new(words, kind="complaint", category="attitude")
+    assert target(judged(rule, asked, (earlier,))) == earlier.number
+    assert f"duplicate_of:{earlier.number}" in effects(judged(rule, asked, (earlier,)))
+    assert not target(judged(rule, asked, (old(IRONY, 4, kind="complaint", category="safety"),)))
+
+
+def test_a_day_alone_joins_nothing(rule: Merging) -> None:
+    earlier = old("阳台推拉门滑轨断了", 2)
+    assert not target(judged(rule, new("前天打电话说的楼下狗叫的事怎么样了", kind="complaint", category="environment"), (earlier,)))
+    assert not target(judged(rule, new("前天开始西门岗亭没有人", category="safety"), (old(IRONY, 2, category="safety", house="9-9-901"),)))
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("上周五发邮件说的", "2025-03-07"), ("周一打电话报修的", "2025-03-10"), ("昨天说的", "2025-03-10"), ("2月28日投诉的", "2025-02-28"),
+        ("28号反映过的", "2025-02-28"), ("12月30号写信说的", "2024-12-30"), ("上周五没人", ""), ("30号楼说的", ""), ("2月30日反映的", ""),
+    ],
+)  # fmt: skip
+def test_the_day_a_matter_was_told(words: str, day: str) -> None:
+    found = told_on(words, AT.date())
+    assert (found.isoformat() if found else "") == day

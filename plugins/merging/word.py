@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from kefud.api import fold
+from kefud.api import fold, number
 
 LONGEST = 2_000
 LONGEST_SURE = 200
@@ -20,6 +21,13 @@ _BACK = {
     name: re.compile(words if isinstance(words, str) else "|".join(words)) for name, words in _WORDS["taken_back"].items()
 }  # fmt: skip
 _MORE = {name: re.compile("|".join(words)) for name, words in _WORDS["more"].items()}
+_NUMERAL = "(?:[0-9]{1,2}|[一二三四五六七八九十]{1,3})"
+_TOLD = re.compile(
+    r"(?:(?P<week>上个?|这个?|本)?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天])|(?P<ago>大前|前|昨|今)[天日晚]"
+    rf"|(?:(?P<month>{_NUMERAL})月)?(?P<day>{_NUMERAL})[日号])(?:早上|上午|中午|下午|晚上|夜里)?{_WORDS['told']['before']}{_WORDS['told']['said']}"
+)
+_WEEKDAYS = "一二三四五六日"
+_AGO = {"今": 0, "昨": 1, "前": 2, "大前": 3}
 _AGAIN = {name: re.compile("|".join(words)) for name, words in _WORDS["again"].items()}
 
 
@@ -74,3 +82,36 @@ def again(text: str) -> bool | None:
     if not _AGAIN["as_before"].search(words):
         return False
     return True if _AGAIN["done"].search(words) else None
+
+
+def told_on(text: str, today: date) -> date | None:
+    """The day on which the writer says he brought the matter before: 上周五发邮件说的; None where he names none."""
+    found = _TOLD.search(fold(text[:LONGEST]))
+    if found is None:
+        return None
+    if found["ago"]:
+        return today - timedelta(days=_AGO[found["ago"]])
+    if found["weekday"]:
+        return _weekday(_WEEKDAYS.index(found["weekday"].replace("天", "日")), found["week"] or "", today)
+    return _day(number(found["month"]) if found["month"] else None, number(found["day"]) or 0, today)
+
+
+def _weekday(weekday: int, week: str, today: date) -> date:
+    """The day of that name in the week before, in this week, or the last one there was."""
+    monday = today - timedelta(days=today.weekday())
+    day = monday + timedelta(days=weekday - (7 if week.startswith("上") else 0))
+    return day if day <= today else day - timedelta(days=7)
+
+
+def _day(month: int | None, day: int, today: date) -> date | None:
+    """The last such day there was."""
+    last = today.replace(day=1) - timedelta(days=1)
+    years = [(today.year, month), (today.year - 1, month)] if month else [(today.year, today.month), (last.year, last.month)]
+    for year, which in years:
+        try:
+            found = date(year, which or 0, day)
+        except ValueError:
+            continue
+        if found <= today:
+            return found
+    return None
