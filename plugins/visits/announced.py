@@ -17,6 +17,7 @@ from kefud.api import AddTask, Decision, Opened, Related, SetFields, Site, Ticke
 _WORDS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "announced.toml").read_text("utf-8"))
 _COMES, _NOT, _GOES, _PLACE = ("|".join(_WORDS[key]) for key in ("comes", "not_between", "goes", "place"))
 _VISIT = re.compile(rf"(?:{_COMES})(?P<time>(?:(?!{_NOT})[^。!?;\n]){{1,24}}?)(?:{_GOES})(?:{_PLACE})")
+_WILL = re.compile("|".join(_WORDS["will"]))
 _WITHIN = timedelta(days=60)
 _ENDED = ("closed", "archived", "declined", "withdrawn", "merged")
 _LOOKED_AT, _MOST = 5, 10
@@ -39,9 +40,16 @@ def announced(text: str, at: datetime, site: Site) -> datetime | None:
     folded = fold(text[:4000])
     for match in list(_VISIT.finditer(folded))[:_LOOKED_AT]:
         for when, _ in find_when(match["time"], at, site.calendar):
-            if at < when <= at + _WITHIN:
+            if at < when <= at + _WITHIN and not _was_today(match[0], when, at, site):
                 return when
     return None
+
+
+def _was_today(words: str, when: datetime, at: datetime, site: Site) -> bool:
+    """Whether a part of today that has begun is named without a word that it is still to come: the writer was there."""
+    now = site.calendar.local(at)
+    begins = next((hour for part, hour in _WORDS["begins"].items() if part in words), 0)
+    return site.calendar.local(when).date() == now.date() and now.hour >= begins and not _WILL.search(words)
 
 
 def _told(ticket: Ticket, at: str, others: list[Related]) -> str:

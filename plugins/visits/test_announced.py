@@ -51,6 +51,9 @@ def test_an_appointment_for_tomorrow_gives_a_brief_with_what_is_open(site: Site)
         "我们定于3月14日上午9点前往贵公司商谈。",
         "我明天下午2點到貴中心面談。",
         "本人打算周五上午去物业前台取材料。",
+        "我今天下午去你们客服中心面谈。",
+        "我今天上午要去你们客服中心面谈。",
+        "我今天11点去你们客服中心面谈。",
     ],
 )
 def test_the_visit_is_read(site: Site, text: str) -> None:
@@ -66,6 +69,8 @@ def test_the_visit_is_read(site: Site, text: str) -> None:
         "我希望物业明天到前台来解释。",
         "我去过贵中心三次了,明天必须给我答复。",
         "我想到你们中心反映问题。",
+        "我今天上午去物业前台问装修的事,没人搭理我。",
+        "我今天到你们客服中心办手续,等了一个钟头。",
     ],
 )
 def test_other_times_and_ways_are_no_visit(site: Site, text: str) -> None:
