@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kefud.api import (
@@ -62,6 +62,12 @@ _LONGER = re.compile(
     r"(?:延期|延长|延后|推迟|宽限|顺延|[再多]给)[^0-9一二两三四五六七八九十,。;]{0,4}([0-9]{1,3}|[一二两三四五六七八九十]{1,3})个?"
     r"(工作日|小时|日|天|周|星期|礼拜)"
 )
+
+_MONTH_AND_DAY = re.compile(r"[0-9一二三四五六七八九十]\s?[月/.]\s?[0-9一二三四五六七八九十]")
+_YEAR_NAMED = re.compile(r"[0-9零〇一二三四五六七八九]{4}\s?[-/.年]|[明次来]年")
+_A_YEAR = timedelta(days=365)
+_LATELY = timedelta(days=90)
+"""How long a day named without a year may be past; a request for the rest of the year names the year."""
 
 COORDINATING = ("property_manager", "cs_manager", "leader_in_charge", "leadership")
 """Who decides where a matter stays that was passed on before (S0-4.2.2, S0-4.3.2)."""
@@ -229,7 +235,7 @@ class Departments:
     def _extend(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         words = f"{said.words}{said.text}"
         old = promised(ticket)[1]
-        until = parse_when(words, at, self.site.calendar) or longer_by(words, old or at, self.site)
+        until = this_year(parse_when(words, at, self.site.calendar), words, at) or longer_by(words, old or at, self.site)
         until = until or self._named(said, old, at)
         asked = ask_extension(ticket, until, said.given_reason, at, self.site)
         if isinstance(asked, str):
@@ -241,8 +247,8 @@ class Departments:
 
     def _named(self, said: Said, old: datetime | None, at: datetime) -> datetime | None:
         """The time named before the request: 预计6月18日才能完工,望批准顺延."""
-        named = [when for when, _ in find_when(said.before, at, self.site.calendar) if when > (old or at)]
-        return max(named, default=None)
+        found = (this_year(when, said.before[start:end], at) for when, (start, end) in find_when(said.before, at, self.site.calendar))
+        return max((when for when in found if when and when > (old or at)), default=None)
 
     def _transfer(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         target = self.find(said.text)
@@ -419,6 +425,14 @@ def promised(ticket: Ticket) -> tuple[str, datetime | None]:
     if running:
         return running.name, running.due
     return "resolve", as_instant(ticket.fields.get("promised_at") or ticket.fields.get("agreed_reply_at"))
+
+
+def this_year(until: datetime | None, words: str, at: datetime) -> datetime | None:
+    """A day without a year that has just passed is not the one a year later: 3月1日 said on 3月5日 (S3-2.3.3, rule 24)."""
+    day = fold(words)
+    if until is None or _YEAR_NAMED.search(day) or not _MONTH_AND_DAY.search(day):
+        return until
+    return until - _A_YEAR if at - _LATELY <= until - _A_YEAR < at else until
 
 
 def longer_by(words: str, old: datetime, site: Site) -> datetime | None:

@@ -43,7 +43,7 @@ from kefud.api import (
 )
 
 from .customers import decide_extension
-from .departments import Answer, Departments, ask_extension, has_notice, lacking
+from .departments import Answer, Departments, ask_extension, has_notice, lacking, this_year
 from .outcome import FORBIDDEN, all_contributed, answered, between, held_answers, hindered, is_answer, not_held
 from .repairs import filed, unreadable
 
@@ -232,7 +232,7 @@ class Orders:
             yield from decide_extension(ticket, consent in ("agreed", "yes", "同意"), order.at, self.site)
             yield from _done(ticket, order.at, "consent")
             return
-        until = self._when(order, "until")
+        until = this_year(self._when(order, "until"), _text(order, "until", text=False), order.at)
         asked = ask_extension(ticket, until, _text(order, "reason"), order.at, self.site)
         if isinstance(asked, str):
             yield Refuse(asked, rule="S3-2.3.3")

@@ -291,6 +291,31 @@ def test_an_extension_after_the_deadline_is_refused(site: Site) -> None:
     assert "逾期" in transcript(outcome)["refused"][0]
 
 
+@pytest.mark.parametrize("text", ["申请延期至3月1日17时,因下雨", "申请延期至2月28日,因配件未到", "配件3月1日才能到货,恳请顺延"])
+def test_a_day_that_has_passed_is_not_next_year(site: Site, text: str) -> None:
+    """Rule 24: the owner is not asked to wait a year because of a slip of the pen."""
+    outcome = wrote(site, repair(), text)
+    assert transcript(outcome)["refused"] and outcome.ticket.extension == "" and not replies(outcome)
+
+
+@pytest.mark.parametrize("until", ["3月1日17时", "2月28日"])
+def test_a_day_that_has_passed_is_refused_as_an_order_too(site: Site, until: str) -> None:
+    assert "不晚于原时限" in ordered(site, repair(), "extend", until=until, reason="下雨").refused[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [("申请延期至1月5日17时,因下雨", "2026-01-05T17:00:00+08:00"), ("申请延期至2026年11月30日,因下雨", "2026-11-30T17:00:00+08:00")],
+)
+def test_in_december_january_is_next_year(site: Site, text: str, until: str) -> None:
+    december = NOW.replace(month=12, day=24)
+    running = replace(RESOLVE, start=december, due=december.replace(day=31))
+    message = Message("mail", december, text=text, message_id="<m@x>")
+    heard = Heard(december, message, Author("party", "property_company", verified=True))
+    outcome = deliberate(repair(deadlines=(running,)), heard, [Commands(site)])
+    assert outcome.ticket.fields["extension_until"] == until
+
+
 def test_an_imported_ticket_may_know_only_what_was_promised(site: Site) -> None:
     ticket = repair(deadlines=(), fields={"promised_at": "2025-03-06T17:00:00+08:00"})
     outcome = wrote(site, ticket, "申请延期至3月8日17时 因 配件缺货")
