@@ -23,6 +23,7 @@ from kefud.api import (
     answered_letter,
     fold,
     local,
+    ordered_until,
 )
 
 from .departments import Answer, Departments
@@ -104,9 +105,9 @@ class Staff:
             yield Write("handler", "reports/alert", {"text": f"{who}来信:{text[:2000]}"}, key=key, rule="S0-4.2.4")
         else:
             calendar = self.site.calendar
-            until = calendar.closing(calendar.next_service_day(calendar.local(occasion.message.received_at).date()))
-            told = {"text": f"{who}批示：{text[:2000]}", "title": f"{who}批示", "due": until and local(until, calendar.zone)}
-            yield AddTask("order", ticket.handler or "cs_manager", told["text"] or "", until, key=key, rule="S0-4.2.4")
+            until = ordered_until(text, occasion.message.received_at, calendar)
+            told = {"text": f"{who}批示：{text[:2000]}", "title": f"{who}批示", "due": local(until, calendar.zone)}
+            yield AddTask("order", ticket.handler or "cs_manager", told["text"], until, key=key, rule="S0-4.2.4")
             yield Write("handler", "reports/task", told, key=key, rule="S0-4.2.4", why=f"{who}批示")
             yield Remark(f"{who}批示：{text[:2000]}", rule="S0-4.2.4")
         answer.done("instruct", "已转经办人办理")

@@ -9,6 +9,7 @@ import pytest
 
 from kefud.api import (
     Address,
+    AddTask,
     Author,
     Deadline,
     DoneTask,
@@ -53,6 +54,23 @@ def test_what_a_superior_says_becomes_the_handler_s_task(site: Site, text: str) 
     (letter,) = letters(outcome, "reports/task")
     assert tasks(outcome) == ["order"] and letter.to == "handler" and text.replace("收到 ", "") in letter.data["text"]
     assert outcome.ticket.status == "assigned" and "progress_note" not in outcome.ticket.fields
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("收到 由样例物业今日17时前先设围挡", "2025-03-05T17:00:00+08:00"),
+        ("请客服专员今天电话告知业主进展", "2025-03-05T17:00:00+08:00"),
+        ("请周五下班前书面答复，明天先电话告知业主", "2025-03-06T17:00:00+08:00"),
+        ("今天9点前的记录请补齐", "2025-03-06T17:00:00+08:00"),
+        ("3月1日的来件请尽快办理", "2025-03-06T17:00:00+08:00"),
+        ("请核实每晚10点后的装修噪音", "2025-03-06T17:00:00+08:00"),
+    ],
+)
+def test_an_order_is_due_when_it_says(site: Site, text: str, due: str) -> None:
+    """S0-4.2.4; an order without a time to come is due by the next closing."""
+    outcome = staff_wrote(site, repair(), text, "property_manager")
+    assert [d.due.isoformat() for d in outcome.decisions if isinstance(d, AddTask) and d.due] == [due]
 
 
 @pytest.mark.parametrize("text", ["收到", "阅。", "已阅，谢谢", "按规定办", "好的"])

@@ -30,7 +30,7 @@ from kefud.config import (
 from kefud.desk.arrival import Arrival
 from kefud.desk.calendar import Calendar
 from kefud.desk.chinese import fold, number, sentences
-from kefud.desk.deadlines import PROGRESS_LEAD, Term, due, find_when, next_step, parse_term, parse_when
+from kefud.desk.deadlines import PROGRESS_LEAD, Term, due, find_when, next_step, ordered_until, parse_term, parse_when
 from kefud.desk.decisions import (
     AddTask,
     Assign,
@@ -248,7 +248,7 @@ __all__ = [
     "hookspec", "House", "HouseMention", "Ignore", "Join", "KefudError", "Knowledge", "Ledger", "LetterRef", "local", "Lock", "loopback",
     "mask_personal", "mask_phone", "Matter", "Merge", "Message", "Move", "MoveClock", "Moved", "natural", "NewRound",
     "next_step", "normalise_house", "normalise_phone", "Notice", "Notify", "number", "objection", "Observer", "Occasion", "Opened",
-    "Ordered", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "PROGRESS_LEAD", "read_mail",
+    "Ordered", "ordered_until", "ORIGINS", "own_house", "Paper", "Parcel", "parse_term", "parse_when", "Party", "PROGRESS_LEAD", "read_mail",
     "refusal", "Refuse",
     "Refused", "register_channels", "register_observers", "register_rules", "register_transports", "Relate", "Related",
     "Release", "Remark", "Reminded", "Reply", "Requester", "Returned", "Role", "Rule", "seconds", "Secret", "sentences",

@@ -78,7 +78,7 @@ def test_an_order_becomes_a_task_of_the_handler(town):
     town.now = at("4-1 16:30")
     signed, refused = town.office.signing.sign("daily", None, "property_supervisor", SignOff(True, "", {A: "请今天上门"}))
     (task,) = tasks(town, A)
-    assert (task.role, task.text, task.due) == ("cs_specialist", "物业主管安排：请今天上门", at("4-2 17:00"))
+    assert (task.role, task.text, task.due) == ("cs_specialist", "物业主管安排：请今天上门", at("4-1 17:00"))
     assert (signed.signed_by, signed.signed_at, refused) == ("property_supervisor", at("4-1 16:30"), [])
 
 

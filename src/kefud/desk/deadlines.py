@@ -368,6 +368,9 @@ _AGREED_BEFORE = re.compile(r"(?:约定|约好|约|最迟|不[晚迟]于|延期?
 _BOUND_BEFORE = re.compile(r"[于在到至]\s{0,2}$")
 _BOUND_AFTER = re.compile(r"\s{0,2}(?:之前|以前|前|回|答复|处理|办结|完成|上门|给)")
 
+_A_DAY = re.compile(r"[今明后天日号月周内/]|星期|礼拜")
+_ORDERED_WITHIN = timedelta(days=120)
+
 Found = tuple[datetime, tuple[int, int]]
 
 
@@ -403,6 +406,23 @@ def find_when(text: str, now: datetime, calendar: Calendar) -> list[Found]:
         if instant is not None and (match.start(), done) != letter_date:
             found.append((instant, (match.start(), done)))
     return found
+
+
+def ordered_until(text: str, now: datetime, calendar: Calendar) -> datetime:
+    """By when an order is to be carried out: the earliest day or limit it names that is to come (S0-4.2.4).
+
+    Where it names none, the closing of the next service day. 每晚10点 is the hour of something else, and a date that would
+    be months away is one that has passed.
+    """
+    folded = fold(text)
+    named = [
+        when
+        for when, (start, end) in find_when(text, now, calendar)
+        if utc(now) < utc(when) <= utc(now) + _ORDERED_WITHIN and (_A_DAY.search(folded[start:end]) or _BOUND_AFTER.match(folded, end))
+    ]
+    closing = calendar.closing(calendar.next_service_day(calendar.local(now).date()))
+    assert closing is not None
+    return min(named, key=utc, default=closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from kefud.api import Site, due
+from kefud.api import Site, due, ordered_until
 from kefud.casework import Casework
 from kefud.desk import decisions as d
 from kefud.desk import tokens
@@ -132,7 +132,7 @@ class Signing:
         """What is said to no ticket is for those who see to it: nobody else would read it before the next report."""
         shown = {
             "name": NAMES.get(have.kind, have.kind), "period": have.period, "by": self.reporter.desk.name(role), "text": text,
-            "due": self.reporter.desk.text(self._tomorrow()),
+            "due": self.reporter.desk.text(ordered_until(text, now, self.site.calendar)),
         }  # fmt: skip
         for reader in self._readers(role):
             key = f"guidance.{have.kind}.{have.period}.{_digest(text)}"
@@ -171,7 +171,7 @@ class Signing:
         if letters.keys_used(tx, ticket.id, [key]):
             return []
         rule = RULES.get(have.kind, "S0-4.2.4a")
-        until = self._tomorrow()
+        until = ordered_until(text, self.clock(), self.site.calendar)
         who = self.reporter.desk.name(role)
         told = {"text": f"{who}安排：{text}", "title": f"{who}安排", "due": self.reporter.desk.text(until)}
         return [
@@ -197,13 +197,6 @@ class Signing:
             until = due(now, term, self.site.calendar)
             given.append(d.StartClock("important", now, until, str(term), next_at=until, rule=rule, why=why))
         return given
-
-    def _tomorrow(self) -> datetime:
-        """The closing of the next service day: until then an order is carried out."""
-        calendar = self.site.calendar
-        until = calendar.closing(calendar.next_service_day(calendar.local(self.clock()).date()))
-        assert until is not None
-        return until
 
     # Spot checks, tasks, boxes, calls on houses
 
