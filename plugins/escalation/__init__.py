@@ -64,6 +64,10 @@ STATES = {
     "verified": "处理结果已验收,即将答复您。",
     "reopened": "已重新安排处理,由主管督办。",
 }
+TO_BE_ANSWERED = "意见已齐,正在拟定答复。"
+"""What contributions or a word on a suggestion have brought to an end: there is no work to accept."""
+COORDINATED = "正在协调落实责任部门,我们持续跟进。"
+"""What no department has taken on yet, though one has answered."""
 
 
 class Escalation:
@@ -204,7 +208,7 @@ class Escalation:
         again = end - PROGRESS_LEAD
         yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
         note = ticket.fields.get("progress_note") if ticket.status not in ("handled", "verified") else ""  # said before it was done
-        said = str(note or STATES.get(ticket.status, "事项正在办理,我们持续跟进。"))
+        said = str(note or _stands(ticket))
         if ticket.reply_address:
             told = answer_deadline(ticket)
             late = bool(told and told < at) or any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines if not told)
@@ -294,6 +298,15 @@ def _notices_to(ticket: Ticket, id: str) -> list[str]:
     """The numbers of the notices that stand for a department; for "contractor" those of the firm chosen."""
     its = str(ticket.fields.get("contractor") or id) if id == "contractor" else id
     return [d.number for d in ticket.documents if d.form == "notice" and not d.void and d.to == its][-1:]
+
+
+def _stands(ticket: Ticket) -> str:
+    """Where the matter stands, in a sentence for the customer: what nobody accepts is not said to be accepted (S3-2.3.2)."""
+    if ticket.status == "handled" and ticket.kind not in ("complaint", "repair") and not _open_task(ticket, "verify"):
+        return TO_BE_ANSWERED
+    if ticket.status in WORKING and _open_task(ticket, "coordinate"):
+        return COORDINATED
+    return STATES.get(ticket.status, "事项正在办理,我们持续跟进。")
 
 
 def _is_dealt_with(ticket: Ticket) -> bool:

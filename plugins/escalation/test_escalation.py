@@ -25,6 +25,7 @@ from kefud.api import (
     Write,
 )
 from kefud.config import load
+from kefud.desk.ticket import Task
 from kefud.desk.triage import Outcome, deliberate
 from kefud.testing import rule_contract
 
@@ -134,6 +135,23 @@ def test_progress_is_told_and_set_again(site: Site) -> None:
     reply = next(d for d in outcome.decisions if isinstance(d, Reply))
     again = next(d for d in outcome.decisions if isinstance(d, StartClock))
     assert reply.template == "replies/progress" and reply.data["progress"] and again.due == when("03-07T17:00")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"kind": "consultation", "department": "cs_center", "status": "handled"}, "意见已齐,正在拟定答复"),
+        ({"kind": "suggestion", "status": "handled"}, "意见已齐,正在拟定答复"),
+        ({"kind": "suggestion", "status": "handled", "tasks": (Task("verify", "cs_clerk", None, "请验收"),)}, "正在验收"),
+        ({"kind": "repair", "status": "handled"}, "正在验收"),
+        ({"status": "acknowledged", "tasks": (Task("coordinate", "property_manager", None, "退回"),)}, "正在协调落实责任部门"),
+        ({"status": "acknowledged"}, "责任部门已签收"),
+    ],
+)
+def test_progress_says_how_the_matter_stands(site: Site, values: dict[str, Any], told: str) -> None:
+    progress = clock("progress", "03-03T09:00", "03-05T17:00", "2 calendar_days")
+    outcome = due(site, complaint(progress, **values), "progress", "03-05T17:00")
+    assert [told in d.data["progress"] for d in outcome.decisions if isinstance(d, Reply)] == [True]
 
 
 def test_progress_is_told_before_its_limit_and_not_twice(site: Site) -> None:
