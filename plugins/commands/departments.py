@@ -143,7 +143,8 @@ class Departments:
         """What the next word to the customer may repeat; what is meant for us is read by the handler alone (S1-5.1)."""
         words = said.whole.lstrip(MARKS) or said.words
         if fit_to_tell(words):
-            yield SetFields({"progress_note": words}, rule="S3-2.3.2", why=f"{self.name(party)}报告进展")
+            said = {"progress_note": words, "progress_at": at.isoformat(), "progress_by": party}
+            yield SetFields(said, rule="S3-2.3.2", why=f"{self.name(party)}报告进展")
             return
         told = {"text": f"{self.name(party)}来信(不宜转告业主,进展请另行拟写):{words[:2000]}"}
         yield Remark(f"{self.name(party)}来信(不转告业主):{words}", rule="S1-5.1")

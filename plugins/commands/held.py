@@ -82,12 +82,13 @@ class Held:
             yield from _to_handler(ticket, occasion, told)
             answer.refuse("release", "另有交代或不能直接替换文字,已转经办人照办;函件继续暂缓")
         else:
-            yield from self._leaves(ticket, letter, said, why, name, answer)
+            yield from self._leaves(ticket, occasion, letter, said, by, answer)
             yield from _nothing_waits(ticket, occasion, letter)
 
     def _leaves(
-        self, ticket: Ticket, letter: LetterRef, said: Signed, why: str, name: str, answer: Answer
+        self, ticket: Ticket, occasion: Heard, letter: LetterRef, said: Signed, by: str, answer: Answer
     ) -> Iterator[Decision]:
+        why, name = f"{chinese(by)}批示", chinese(letter.template)
         if not said.text:
             yield Release(letter.message_id, rule="S0-6.0", why=f"{why}放行")
             answer.done("release", f"《{name}》已放行")
@@ -95,7 +96,8 @@ class Held:
         word, field = _REWRITTEN[letter.template]
         yield Discard(letter.message_id, rule="S0-4.3.2", why=f"{why}改写,原文不再发出")
         field = "held_answer" if field == "answer" and ticket.fields.get("held_answer") else field
-        yield SetFields({field: said.text, "signed_text": said.text}, rule="S0-4.3.2", why=f"{why}改写")
+        dated = {"progress_at": occasion.at.isoformat(), "progress_by": by} if field == "progress_note" else {}
+        yield SetFields({field: said.text, "signed_text": said.text, **dated}, rule="S0-4.3.2", why=f"{why}改写")
         yield Reply(letter.template, {**_beside(ticket, letter), word: said.text}, meets=letter.meets, rule="S0-4.3.2", why=f"{why}改写")
         yield Remark(f"{why}:《{name}》改为:{said.text}", rule="S0-4.3.2")
         answer.done("rewrite", f"《{name}》按您的文字发出,原文不再发出;改写的文字同样经用语检查")

@@ -550,7 +550,8 @@ def _value(name: str, given: Any) -> Any:
 _RANK = {"normal": 0, "urgent": 1, "emergency": 2}
 def _interim(ticket: Ticket, order: Ordered, text: str, spoken: bool, why: str) -> Iterator[Decision]:
     """Words to the customer while the work goes on: progress, no answer (S3-2.3.2)."""
-    yield SetFields({"progress_note": text}, rule="S3-2.3.2", why=why)
+    said = {"progress_note": text, "progress_at": order.at.isoformat(), "progress_by": order.by}
+    yield SetFields(said, rule="S3-2.3.2", why=why)
     if spoken:
         yield from _said(ticket, order.at, why, answered=False)
         yield Remark(f"{why}:{text}", rule="S3-2.3.2")

@@ -926,6 +926,13 @@ def test_what_is_meant_for_us_is_not_told_to_the_owner(site: Site, text: str) ->
     assert text[-6:] in letters(outcome, "reports/alert")[0].data["text"]
 
 
+def test_it_is_known_when_progress_was_told(site: Site) -> None:
+    fields = wrote(site, repair(), "已安排，明天上午到场检修").ticket.fields
+    assert (fields["progress_at"], fields["progress_by"]) == (NOW.isoformat(), "property_company")
+    fields = ordered(site, repair(), "reply", text="师傅明天上午到场").ticket.fields
+    assert (fields["progress_at"], fields["progress_by"]) == (NOW.isoformat(), "cs_specialist")
+
+
 def test_an_arrangement_is_told_to_the_owner(site: Site) -> None:
     assert wrote(site, repair(), "已安排，明天上午到场检修").ticket.fields["progress_note"] == "已安排，明天上午到场检修"
 def understood(site: Site, ticket: Ticket, says: str, text: str, *, verified: bool = True, medium: Any = "mail") -> Outcome:

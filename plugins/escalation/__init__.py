@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -27,8 +28,10 @@ from kefud.api import (
     Ticket,
     Write,
     answer_deadline,
+    as_instant,
     chinese,
     due,
+    fold,
     hookimpl,
     local,
 )
@@ -68,6 +71,8 @@ TO_BE_ANSWERED = "意见已齐,正在拟定答复。"
 """What contributions or a word on a suggestion have brought to an end: there is no work to accept."""
 COORDINATED = "正在协调落实责任部门,我们持续跟进。"
 """What no department has taken on yet, though one has answered."""
+
+_DAY_OF_SAYING = re.compile(r"[今明后昨][天日早晚]|马上|立即|稍后|刚")
 
 
 class Escalation:
@@ -207,8 +212,7 @@ class Escalation:
         end = due(at, term, self.calendar)
         again = end - PROGRESS_LEAD
         yield StartClock("progress", at, end, term=str(term), next_at=again, rule=deadline.rule, why="下一次进展告知")
-        note = ticket.fields.get("progress_note") if ticket.status not in ("handled", "verified") else ""  # said before it was done
-        said = str(note or _stands(ticket))
+        said = self._how_far(ticket, at)
         if ticket.reply_address:
             told = answer_deadline(ticket)
             late = bool(told and told < at) or any(d.open and d.due < at and d.name in PROMISED for d in ticket.deadlines if not told)
@@ -216,6 +220,20 @@ class Escalation:
         elif not _open_task(ticket, "progress"):
             text, key = f"请电话告知顾客进展:{said}", f"progress:{at:%Y%m%d}"
             yield AddTask("progress", ticket.handler or "cs_clerk", text, due=end, key=key, rule=deadline.rule)
+
+    def _how_far(self, ticket: Ticket, at: datetime) -> str:
+        """What was last said of the work, with its day where that is not today: 明天 is a word of the day it was said (S3-2.3.2)."""
+        note = str(ticket.fields.get("progress_note") or "")
+        if not note or ticket.status in ("handled", "verified"):  # said before it was done
+            return _stands(ticket)
+        said_at = as_instant(ticket.fields.get("progress_at"))
+        if said_at is None:  # said before its day was kept
+            return _stands(ticket) if _DAY_OF_SAYING.search(fold(note)) else note
+        day = self.calendar.local(said_at).date()
+        if day == self.calendar.local(at).date():
+            return note
+        by_us = self.site.party(str(ticket.fields.get("progress_by") or "")) is None
+        return f"{day.month}月{day.day}日{'告知' if by_us else '报告'}:{note}"
 
     def _sign_off(self, ticket: Ticket, deadline: Deadline, at: datetime) -> Iterator[Decision]:
         if at < deadline.due:

@@ -164,6 +164,23 @@ def test_progress_is_told_before_its_limit_and_not_twice(site: Site) -> None:
     assert not [d for d in due(site, complaint(progress), "progress", "03-05T16:29").decisions if isinstance(d, Reply)]
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"progress_at": "2025-03-03T10:00:00+08:00", "progress_by": "property_company"}, "3月3日报告:已安排,明天上午到场"),
+        ({"progress_at": "2025-03-03T10:00:00+08:00", "progress_by": "cs_manager"}, "3月3日告知:已安排,明天上午到场"),
+        ({"progress_at": "2025-03-05T10:00:00+08:00", "progress_by": "property_company"}, "已安排,明天上午到场"),
+        ({}, "责任部门正在处理,我们持续跟进。"),
+    ],
+)
+def test_what_was_said_on_another_day_bears_its_day(site: Site, fields: dict[str, str], told: str) -> None:
+    """S3-2.3.2: 明天 of the day before yesterday is not tomorrow."""
+    progress = clock("progress", "03-03T09:00", "03-05T17:00", "2 calendar_days")
+    ticket = complaint(progress, status="in_progress", fields={"progress_note": "已安排,明天上午到场", **fields})
+    outcome = due(site, ticket, "progress", "03-05T17:00")
+    assert [d.data["progress"] for d in outcome.decisions if isinstance(d, Reply)] == [told]
+
+
 def test_who_has_not_signed_is_called_by_name(site: Site) -> None:
     """A joint notice that nobody signs for: the department that was asked, not our own centre (S0-4.2.2)."""
     silent = clock("acknowledge", "03-03T10:00", "03-03T15:00", "4 service_hours")
