@@ -137,7 +137,8 @@ def _gone(ticket: Ticket, occasion: Heard) -> str:
 
 def _beside(ticket: Ticket, letter: LetterRef) -> dict[str, Any]:
     """What the letter says beside the words that are written anew."""
-    return {"alternative": ticket.fields.get("decline_alternative")} if letter.template == "replies/declined" else {}
+    declines = letter.template in ("replies/declined", "replies/not-adopted")
+    return {"alternative": ticket.fields.get("decline_alternative")} if declines else {}
 
 
 def _can_be_rewritten(letter: LetterRef) -> bool:

@@ -359,7 +359,8 @@ class Orders:
             if not reason:
                 yield Refuse("未采纳须写明理由(S1-5.4.5)", rule="S1-5.4.5")
                 return
-            values = {"adoption": "declined", "adoption_reason": reason, "answer": f"暂未采纳,理由:{reason}"}
+            answer = f"暂未采纳,理由:{reason}{f'。替代做法:{alternative}' if alternative else ''}"
+            values = {"adoption": "declined", "adoption_reason": reason, "decline_alternative": alternative, "answer": answer}
             yield from self._adoption(ticket, order, values, thanked=False)
             return
         if not reason or not alternative:
@@ -396,7 +397,8 @@ class Orders:
             yield Draw("thanks_letter", {"public": ticket.origin == "anonymous"}, rule=rule, why=why)
         if ticket.origin != "anonymous":
             template, meets = ("replies/thanks", "thanks") if thanked else ("replies/not-adopted", "")
-            letter = Reply(template, {"reason": values["adoption_reason"]}, meets=meets, rule=rule, why=why)
+            told = {"reason": values["adoption_reason"], "alternative": values.get("decline_alternative", "")}
+            letter = Reply(template, told, meets=meets, rule=rule, why=why)
             yield _written(ticket, letter, f"请电话告知:{values['answer']}")
         elif thanked:
             board = "匿名建议已采纳,请在公告栏张贴答谢函"

@@ -651,6 +651,14 @@ def test_adoption_is_thanked_once_and_refusal_explained(site: Site) -> None:
     assert replies(declined) == ["replies/not-adopted"] and declined.ticket.fields["adoption"] == "declined"
 
 
+def test_who_declines_a_suggestion_may_offer_something_else(site: Site) -> None:
+    idea = repair(kind="suggestion", status="handled", fields={"result": "不采纳"})
+    outcome = ordered(site, idea, "decline", reason="照度符合标准", alternative="偏暗处加装补光")
+    (letter,) = [d for d in outcome.decisions if isinstance(d, Reply)]
+    assert letter.data == {"reason": "照度符合标准", "alternative": "偏暗处加装补光"}
+    assert "偏暗处加装补光" in outcome.ticket.fields["answer"]
+
+
 def test_who_adopts_a_part_says_which_and_why_not_the_rest(site: Site) -> None:
     idea = repair(kind="suggestion", status="in_progress", department="property_company")
     assert "其余未采纳的理由" in ordered(site, idea, "adopt", partly=True, reason="快递柜受消防通道限制").refused[0]
