@@ -28,7 +28,7 @@ from kefud.api import (
 )
 
 from .customers import Customers
-from .departments import NAMES, Answer, Departments
+from .departments import NAMES, Answer, Departments, had_notice
 from .held import Held, asks_for_word
 from .orders import Orders
 from .outcome import between, gone_out, overtaken
@@ -127,7 +127,7 @@ class Commands:
             yield from self._signed_by_answering(ticket, occasion.author.id, made, answer)
         if not answer.steps and (told := text if not is_empty(text) else self._enclosed(occasion)):
             yield from self._not_understood(ticket, occasion, told)
-        elif occasion.author.role == "party" and (answer.refused or _says_more(said)):
+        elif self._is_asked(ticket, occasion) and (answer.refused or _says_more(said)):
             yield self._to_be_read(occasion, text, "".join(f"\n未能执行:{reason}" for reason in answer.refused))
         yield from self._transcript(ticket, occasion, said, text, answer)
 
@@ -191,9 +191,19 @@ class Commands:
             elif not wanted and fields.keys() - {*FILED} and ticket.status in UNDER_WAY:
                 yield from self.departments.findings(ticket, party, fields, at, answer)
                 yield self._to_be_read(occasion, text, "\n未登记办理结果,请判断办理情况。")
+        elif not is_empty(text) and had_notice(ticket, party):
+            yield from self._former(ticket, occasion, text, answer)
         elif not is_empty(text):
             note = f"{self.departments.name(party)}来信:{text[:2000]}"
             yield Write("handler", "reports/alert", {"text": note}, key=f"letter:{occasion.message.mark}", rule="S1-5.1")
+
+    def _former(self, ticket: Ticket, occasion: Heard, text: str, answer: Answer) -> Iterator[Decision]:
+        """Who was asked to tell what it had done before the matter was passed on is heard, and commands nothing (S0-4.2.1, S1-4.3.6)."""
+        told = f"{self.departments.name(occasion.author.id)}(原办理部门)来信:{text[:2000]}"
+        yield Remark(told, rule="S1-4.3.6")
+        key = f"letter:{occasion.message.mark}"
+        yield Write("handler", "reports/alert", {"text": f"{told}\n请与现办理部门核对。"}, key=key, rule="S1-5.1")
+        answer.done("former", f"已记入备注并告知经办人;本件已改由{self.departments.lead(ticket)}办理")
 
     def _transcript(self, ticket: Ticket, occasion: Heard, said: list[Said], text: str, answer: Answer) -> Iterator[Decision]:
         """Tell the writer what was made of the mail; nothing where nothing was asked, so that no two machines chat (S05)."""
@@ -209,6 +219,9 @@ class Commands:
             unclear = {**data, "ignored": True, "refused": ["未识别到指令,来信已记入备注;如需登记处理结果,请在首行写明指令"]}
             day = self.site.calendar.local(occasion.message.received_at).date()
             yield Write(to, "commands/transcript", unclear, key=f"unclear:{occasion.author.id}:{day}", rule="S1-5.1")
+
+    def _is_asked(self, ticket: Ticket, occasion: Heard) -> bool:
+        return occasion.author.role == "party" and self._place(ticket, occasion.author.id) != ""
 
     def _place(self, ticket: Ticket, party: str) -> str:
         """Whether the party leads the ticket, was asked to contribute, or only wrote to us."""

@@ -51,6 +51,7 @@ NAMES: dict[str, str] = {
     "acknowledge": "收到", "handled": "已处理", "in_progress": "处理中", "extend": "申请延期", "transfer": "转办",
     "return": "退回", "adopted": "采纳", "not_adopted": "不采纳", "opinion": "意见", "agree": "同意", "disagree": "不同意",
     "release": "放行", "rewrite": "改写", "discard": "不予发出", "verify": "验收", "task": "待办", "instruct": "批示", "scene": "现场报告",
+    "former": "来信",
 }  # fmt: skip
 _UNFOUNDED = re.compile(
     r"(?:诉求|要求|反映|投诉|意见|主张)[^,。;\n]{0,6}不(?:合理|成立|属实)|不予?(?:变更|修改|调整)|不属于?设计|无需(?:修改|变更)"
@@ -380,9 +381,19 @@ class Departments:
                 return self.site.party(id) or id
         return None
 
+    def lead(self, ticket: Ticket) -> str:
+        """The name of who has the matter now, of a firm rather than of the firms."""
+        firm = str(ticket.fields.get("contractor") or "") if ticket.department == "contractor" else ""
+        return self.name(firm or ticket.department or "cs_center")
+
     def name(self, id: str) -> str:
         party = self.site.party(id)
         return party.name if party and party.name else chinese(id)
+
+
+def had_notice(ticket: Ticket, party: str) -> bool:
+    """Whether the matter was the party's before it was passed on."""
+    return any(d.form == "notice" and d.void and d.to == party for d in ticket.documents)
 
 
 def has_notice(ticket: Ticket, id: str) -> bool:

@@ -375,6 +375,18 @@ def test_a_bare_sign_off_is_no_contribution(site: Site) -> None:
     assert not wrote(site, ticket, "收到", by="clubhouse").ticket.fields.get("contributions")
 
 
+@pytest.mark.parametrize("text", ["已处理:我司已先行修补台阶,现已平整。", "收到,已拆下的瓷砖放在门岗,请新单位来取"])
+def test_what_the_former_department_did_is_noted(site: Site, text: str) -> None:
+    """S1-4.3.6: it was asked to tell what it had done; the status is the next one's."""
+    outcome = wrote(site, repair(department="engineering", documents=(replace(NOTICE, void="改由工程部办理"),)), text)
+    assert outcome.ticket.status == "assigned" and "result" not in outcome.ticket.fields
+    (alert,) = letters(outcome, "reports/alert")
+    assert alert.to == "handler" and text in alert.data["text"]
+    assert any(isinstance(d, Remark) and text in d.text for d in outcome.decisions)
+    answer = transcript(outcome)
+    assert not answer["refused"] and "已改由工程部办理" in answer["steps"][0]["text"]
+
+
 def test_the_relaying_party_does_not_command_the_ticket_of_another(site: Site) -> None:
     ticket = repair(department="contractor", origin="property_company", documents=())
     outcome = wrote(site, ticket, "已处理:修好了")
