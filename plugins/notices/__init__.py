@@ -31,7 +31,7 @@ from kefud.api import (
     without_personal,
 )  # fmt: skip
 
-from .recipients import Recipients, said_by_customer
+from .recipients import Recipients, headline, said_by_customer
 from .relief import relieved, says_it_is_over
 
 ALARMED = ("duty_officer", "property_company", "cs_supervisor")
@@ -96,7 +96,7 @@ class Notices:
         on_site = ticket.changed(department="property_company", joint=())
         words = _new_words(ticket)
         for notice in self.recipients.notices(on_site, at):
-            yield replace(notice, content=f"最新情况:{words}\n此前反映:{notice.content}") if words else notice
+            yield _led_by(notice, headline(words, ticket), f"最新情况:{words}") if words else notice
         if words and self.recipients.leader(ticket) not in ("property_company", "cs_center", ""):
             text = f"本件已成紧急事件,已通知物业公司值班人员赶赴现场,请立即联系并配合:{words}"
             yield Write("department", "reports/alert", {"text": text}, key="worse", rule="S1-5.4.2", why="责任部门须知悉险情")
@@ -254,6 +254,11 @@ def _form(ticket: Ticket) -> dict[str, object]:
         return {"round": 1}
     previous = ticket.document("opinion_form")
     return {"round": ticket.round, "previous": previous.number if previous else "", "reason": said_by_customer(ticket)}
+
+
+def _led_by(notice: Notice, about: str, words: str) -> Notice:
+    """The notice with the newest words before the old: whoever reads no further than the subject knows why it comes."""
+    return replace(notice, subject=about or notice.subject, content=f"{words}\n此前反映:{notice.content}".strip())
 
 
 def _with(notice: Notice, told: str) -> Notice:

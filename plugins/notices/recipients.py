@@ -32,6 +32,7 @@ _INTRODUCES = re.compile(r"我是|我叫|本人|业主|住户|住在?|(?:联系)
 _OF_SOMEBODY = re.compile(r"[\W_0-9]|业主|住户|女士|先生|联系|电话|手机|号码|姓名|微信|同号|本人|的|是|我")
 LEAST = 4
 """Characters that tell something."""
+LONGEST_HEADLINE = 40
 _CLAUSE = re.compile(r"[^,，;；]+[,，;；]?")
 _FORMAL = re.compile(
     r"\s*(?:(?:尊敬的|敬爱的)?[^,。!?\n]{0,16}(?:您好|你好|:)[,。!: ]*|此致|敬礼|谢谢|祝好|(?:住户|业主|居民)们?"
@@ -182,6 +183,15 @@ def subject(ticket: Ticket) -> str:
     if ticket.fields.get("insults"):
         return ""
     return ticket.subject or ticket.summary
+
+
+def headline(words: str, ticket: Ticket) -> str:
+    """What the newest words tell, as a subject: less the clauses that only say who writes. "" where the words were rude."""
+    if ticket.fields.get("insults"):
+        return ""
+    clauses = [clause for line in sentences(words) for clause in _CLAUSE.findall(line)]
+    told = "".join(_unsigned(clause, ticket.requester.name) for clause in clauses if not asks_for_confidence(clause))
+    return told.strip(_MARKS)[:LONGEST_HEADLINE]
 
 
 def content(ticket: Ticket, mask: bool) -> str:

@@ -251,6 +251,8 @@ class Sorting:
         if important or worse:
             told = {"worse_at": occasion.message.mark, "worse_words": said[:500]}
             yield SetFields(told, rule="S0-4.2.1", why="后续来信使事项更紧急或更重要")
+        elif found.plans and ticket.urgency == "emergency" and ticket.is_open:
+            yield SetFields({"worse_words": said[:500]}, rule="S1-5.4.2", why="后续来信的险情,再次告警时一并告知")
         if worse:
             yield SetFields({"emergency_plan": found.plans[0]}, rule="S2-1.B4")
             yield Effect(tuple(f"emergency_plan:{p}" for p in found.plans), rule="S2-1.B4")

@@ -161,3 +161,31 @@ def test_nobody_higher_is_told_of_a_fire_that_was_dealt_with(tmp_path: Path) -> 
         says(office, WUYE, "已处理:到场核实,业主烧糊锅,无火情。")
         assert office.tickets[0].status == "handled"
         assert not [x for x in minutes(office, 120) if x[1] in ("reports/emergency", "reports/important")]
+
+
+# what every alarm tells
+
+TAP = "我是5号楼1单元201的业主何样板,电话13800000201。厨房水龙头坏了,一直滴水,请派人来修。"
+TRAPPED = "楼下电梯困人了,快来人!"
+
+
+def test_every_alarm_and_the_order_tell_of_the_danger_that_came_up_in_another_matters_thread(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        office.put(mail(TAP, sender=HE, subject="报修", headers=(vouched(HE),), received=office.now))
+        office.work()
+        before = says(office, HE, TRAPPED)
+        minutes(office, 30)
+        alarms = [x for x in office.letters[before:] if x["template"] == "reports/emergency"]
+        orders = [x for x in office.letters[before:] if x["template"] == "notices/urgent-work-order"]
+        assert len(alarms) > 4 and orders
+        for letter in (*alarms, *orders):
+            assert "电梯困人" in letter["text"] and "电梯困人" in letter["subject"], letter["subject"]
+
+
+def test_the_newest_word_of_danger_stands_in_the_next_alarm(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        fire(office)
+        before = says(office, HE, "阳台也着火了,快来人!")
+        minutes(office, 10)
+        alarms = [x for x in office.letters[before:] if x["template"] == "reports/emergency"]
+        assert alarms and all("阳台也着火" in x["text"] for x in alarms)
