@@ -137,6 +137,8 @@ class Deadlines:
                 continue
             yield self._start(clock, start)
         yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), at)
+        if ticket.urgency == "emergency":
+            yield self._start(ALARM, at)
 
     def _delivered(self, ticket: Ticket, occasion: Delivered) -> Iterator[Decision]:
         met = [name for name in occasion.meets.replace(" ", "").split(",") if name]

@@ -145,7 +145,9 @@ class Notices:
         if ticket.kind == "complaint":
             yield Draw("opinion_form", _form(ticket), rule="S3-2.5.4", why=f"第{ticket.round}轮,新单关联原单")
         told = said_by_customer(ticket)
-        again = [_with(notice, told) for notice in self.recipients.notices(ticket, at, again=True)]
+        if ticket.urgency == "emergency":
+            yield from self._alarm(ticket, at)
+        again = [_with(notice, told, ticket) for notice in self.recipients.notices(ticket, at, again=True)]
         yield from again
         yield _noted(ticket)
         if not again:
@@ -206,7 +208,7 @@ def _is_alarm(ticket: Ticket) -> bool:
 
 def _new_words(ticket: Ticket) -> str:
     """What the further message said that made it worse; nothing of the writer where he is not to be known (RULES §9)."""
-    words = str(ticket.fields.get("worse_words") or "")
+    words = str(ticket.fields.get("worse_words") or said_by_customer(ticket))
     return without_personal(words, ticket) if ticket.masked or ticket.category == "attitude" else words
 
 
@@ -261,8 +263,11 @@ def _led_by(notice: Notice, about: str, words: str) -> Notice:
     return replace(notice, subject=about or notice.subject, content=f"{words}\n此前反映:{notice.content}".strip())
 
 
-def _with(notice: Notice, told: str) -> Notice:
-    return replace(notice, content=f"{notice.content}\n回访时业主反映:{told}".strip()) if told else notice
+def _with(notice: Notice, told: str, ticket: Ticket) -> Notice:
+    if not told:
+        return notice
+    about = headline(told, ticket)
+    return _led_by(notice, f"{about}(第{ticket.round}轮,原事由:{notice.subject})" if about else "", f"回访时业主反映:{told}")
 
 
 def _noted(ticket: Ticket) -> SetFields:

@@ -58,6 +58,8 @@ _PASSES_ON = re.compile(
 DEPARTMENTS = ("sales", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 THREATS = ("press", "authority", "court")
 IMPORTANT = (*THREATS, "violence", "structure", "injury", "compensation", "refusal", "group", "major")
+SETTLED = ("answered", "visiting", "closed", "archived")
+"""States in which the work is done."""
 POSSIBLE = ("consultation", "suggestion", "complaint", "repair")
 """Kinds that may be in doubt."""
 DISPUTES = {"compensation": "dispute:compensation", "refusal": "dispute:refusal", "court": "dispute:lawsuit"}
@@ -247,13 +249,14 @@ class Sorting:
             yield Effect(tuple(effects), rule="S0-3.2", why="来信中的新情况一并生效")
         important = any(mark in found.marks for mark in IMPORTANT) and not ticket.important
         worse = found.plans and ticket.urgency != "emergency" and ticket.is_open
+        anew = found.plans and ticket.status in SETTLED and not worse  # a danger after the matter was done is a new one
         masked = "confidential" in found.marks and not ticket.masked
-        if important or worse:
+        if important or worse or anew:
             told = {"worse_at": occasion.message.mark, "worse_words": said[:500]}
             yield SetFields(told, rule="S0-4.2.1", why="后续来信使事项更紧急或更重要")
         elif found.plans and ticket.urgency == "emergency" and ticket.is_open:
             yield SetFields({"worse_words": said[:500]}, rule="S1-5.4.2", why="后续来信的险情,再次告警时一并告知")
-        if worse:
+        if worse or anew:
             yield SetFields({"emergency_plan": found.plans[0]}, rule="S2-1.B4")
             yield Effect(tuple(f"emergency_plan:{p}" for p in found.plans), rule="S2-1.B4")
         if important or worse or masked:

@@ -91,11 +91,12 @@ class Visits:
             text = message.text.strip()[:2000]
             yield Remark(f"{chinese(author.id)}不接受书面答复:{text}", rule="S1-9.3")
             yield from disputed(ticket, text)
-            yield from _take_up_again(ticket, text, message.received_at, "mail")
+            yield from _take_up_again(ticket, text, message.received_at, "mail", danger=_is_danger(ticket, occasion))
 
     def _written(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         text, at, call = occasion.message.text, occasion.message.received_at, occasion.message.call
-        said, own, more = ("unsatisfied", text, "") if occasion.says == "again" else _said(text)
+        again = occasion.says == "again" or _is_danger(ticket, occasion)
+        said, own, more = ("unsatisfied", text, "") if again else _said(text)
         household = occasion.author.id == "household" and occasion.author.believed  # no stranger can write here
         if said and occasion.author.id == "other" and occasion.author.believed and occasion.author.keyed:
             yield from self._judged_by_another(ticket, said, text, at, occasion)
@@ -199,7 +200,8 @@ class Visits:
         if said == "unsatisfied":
             writer = occasion.message.sender.name if isinstance(occasion, Heard) else ""
             why = "\n".join(line for line in reason(text).splitlines() if not writer or line.strip() != writer)
-            yield from _take_up_again(ticket, why, at, "mail" if way == "邮件" else "call")
+            danger = isinstance(occasion, Heard) and _is_danger(ticket, occasion)
+            yield from _take_up_again(ticket, why, at, "mail" if way == "邮件" else "call", danger=danger)
             return
         if not ticket.fields.get("answer") and not ticket.fields.get("no_answer_reason"):
             answer = str(ticket.fields.get("result") or "结果已告知顾客,见回访记录")
@@ -299,7 +301,22 @@ def _by_mail(ticket: Ticket) -> bool:
     return bool(ticket.reply_address) and ticket.origin == "owner"
 
 
-def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str) -> Iterator[Decision]:
+def _is_danger(ticket: Ticket, occasion: Heard) -> bool:
+    """Whether these words tell of people or house in danger, as the plugin sorting read them (S1-5.4.2)."""
+    return ticket.fields.get("worse_at") == occasion.message.mark and bool(ticket.fields.get("emergency_plan"))
+
+
+def _urgency_again(ticket: Ticket, danger: bool) -> Iterator[Decision]:
+    """The danger of the last round is over: only a new one alarms again, what is left of the old is urgent (S1-5.4.2, §9)."""
+    rule = "S1-5.4.2"
+    if danger:
+        yield Classify(urgency="emergency", rule=rule, why="来信又报险情")
+    elif ticket.urgency == "emergency":
+        yield Classify(urgency="urgent", rule=rule, why="上一轮险情已处置,本轮按紧急办理")
+        yield SetFields({"emergency_plan": ""}, rule=rule, why="上一轮险情已处置")
+
+
+def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str, *, danger: bool = False) -> Iterator[Decision]:
     """A new round: clocks, form and notice follow from the change of state; the next rung is told (S3-2.5.4)."""
     rule, next_round = "S3-2.5.4", ticket.round + 1
     form = ticket.document("opinion_form")
@@ -316,6 +333,7 @@ def _take_up_again(ticket: Ticket, why: str, at: datetime, medium: str) -> Itera
     yield NewRound(rule=rule, why="顾客不满意,重新处理")
     yield Effect((f"reopened:round{next_round}", f"report_up:{RUNGS[rung]}"), rule=rule, why=f"第{next_round}轮")
     yield Classify(important=True, rule="S0-4.2.1", why="第二轮及以上为重要事项")
+    yield from _urgency_again(ticket, danger)
     yield Escalate(RUNGS[rung], rung + 1, rule=rule, why=f"第{next_round}轮上报")
     reasons = [f"第{next_round}轮处理", f"顾客不满意:{told}"]
     yield Notify((RUNGS[rung],), "reports/important", {"reasons": reasons}, rule=rule, why=f"第{next_round}轮上报")

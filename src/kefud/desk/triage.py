@@ -287,7 +287,7 @@ def _new_round(ticket: Ticket, n: d.NewRound, at: datetime) -> Ticket:
 _PER_ROUND = (
     "result", "inquiry", "cause", "solution", "customer_talk", "answer", "visit", "done_by", "contributions",
     "no_answer_reason", "visit_attempts", "acceptance", "progress_note", "progress_at", "progress_by",
-    "held_answer",
+    "held_answer", "scene_report", "worse_at", "worse_words",
 )  # fmt: skip
 """Fields that belong to one round of work; the history keeps what they said before."""
 
