@@ -138,6 +138,8 @@ class Customers:
             return
         yield SetFields({"withdrawal": text}, rule="S3-2.5.4", why="顾客原话")
         yield Move("withdrawn", "customer", rule="S3-2.5.4", why="顾客撤回")
+        if occasion.may_answer and occasion.message.medium == "mail":
+            yield Reply("replies/withdrawn", rule="S3-2.5.4", why="确认撤回")
         if ticket.document("notice") and ticket.department not in (None, "cs_center"):
             yield Write("department", "reports/alert", {"text": "业主已撤回本件,请停止办理。"}, key=f"withdrawn:{ticket.round}")
 

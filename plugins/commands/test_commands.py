@@ -977,3 +977,21 @@ def test_the_owner_learns_that_a_safety_matter_goes_on(site: Site) -> None:
     assert told == ["replies/stays-open"]
     unproven = owner_wrote(site, repair(category="safety"), "我要撤回投诉", verified=False)
     assert not [d for d in unproven.decisions if isinstance(d, Reply)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "投诉撤回,谢谢。", "算了,投诉撤回吧。", "投诉撤销,谢谢你们。", "算了,不投诉了。", "今天已经打扫干净了,投诉撤回,谢谢。",
+        "算了,现在不吵了,投诉撤回吧,谢谢。",
+    ],
+)  # fmt: skip
+def test_a_plain_withdrawal_is_carried_out_and_confirmed(site: Site, words: str) -> None:
+    outcome = owner_wrote(site, repair(), words)
+    assert outcome.ticket.status == "withdrawn"
+    assert [d.template for d in outcome.decisions if isinstance(d, Reply)] == ["replies/withdrawn"]
+
+
+@pytest.mark.parametrize("words", ["投诉取消了?", "算了,我自己去法院告你们。", "谁让你们把投诉撤销的"])
+def test_what_is_no_withdrawal_of_the_writers_ends_nothing(site: Site, words: str) -> None:
+    assert owner_wrote(site, repair(), words).ticket.status == "assigned"

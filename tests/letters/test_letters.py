@@ -17,6 +17,7 @@ EXPECTED = """
     replies/extension-consent replies/result replies/visit replies/thanks replies/not-adopted replies/declined replies/need-info
     replies/reopened replies/calm replies/written-reply replies/closed replies/merged
     replies/stays-open
+    replies/withdrawn
     notices/work-order notices/urgent-work-order notices/joint
     reports/important reports/emergency reports/chaser reports/escalation reports/approval-request reports/task
     reports/undelivered reports/praise-forward reports/circulation reports/held reports/daily reports/weekly reports/monthly

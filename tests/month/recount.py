@@ -455,6 +455,8 @@ class _Life:
 
     def _withdraws(self, act: Act, at: datetime) -> None:
         self.say("reports/alert", self.f.lead)
+        if self.f.written_to:
+            self.say("replies/withdrawn", "requester")
         self.end("withdrawn")
 
     def _answers(self, act: Act, at: datetime) -> None:
