@@ -38,6 +38,7 @@ from kefud.api import (
     without_personal,
 )
 
+from .resumed import resumed, takes_it_up_again
 from .speech import by_telephone, consent, customer_says, is_empty, only_thanks, speaks_of_consent, spoken, withdrawal
 
 PROMISED = {"reply": "agreed_reply_at"}
@@ -60,6 +61,9 @@ class Customers:
     def heard(self, ticket: Ticket, occasion: Heard) -> Iterator[Decision]:
         text = spoken(occasion.message.text) or occasion.message.subject
         if is_empty(text) or (ticket.status in SETTLED and not occasion.merged):
+            return
+        if takes_it_up_again(ticket, occasion, text):
+            yield from resumed(ticket, occasion, text)
             return
         answer = self._answer_to_extension(ticket, occasion, text)
         understood: dict[str, bool | None] = {"withdraw": True, "withdraw?": None}

@@ -136,7 +136,8 @@ class Deadlines:
             if clock.name in ("approval", "callback") or (clock.name == "first_response" and not by_mail):
                 continue
             yield self._start(clock, start)
-        yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), at)
+        if ticket.important:
+            yield self._start(Clock("important", "important.acknowledge", "S0-4.2.1"), at)
         if ticket.urgency == "emergency":
             yield self._start(ALARM, at)
 

@@ -291,7 +291,7 @@ class Escalation:
             why = "重要事项三十分钟内未签阅,报上一级"
             yield Escalate(ladder[place], place + 1, rule="S0-4.2.5", why=why)
             key = _key("important", deadline, str(place), ladder[place])
-            again = f"顾客不满意:{ticket.fields.get('visit_reason')}" if ticket.round > 1 and ticket.fields.get("visit_reason") else ""
+            again = f"本轮顾客反映:{ticket.fields.get('visit_reason')}" if ticket.round > 1 and ticket.fields.get("visit_reason") else ""
             reasons = [why, *filter(None, [again, str(ticket.fields.get("scene_report") or "")])]
             yield Write(ladder[place], "reports/important", {"reasons": reasons}, key=key, rule="S0-4.2.5", why=why)
 

@@ -31,7 +31,7 @@ from kefud.api import (
     without_personal,
 )  # fmt: skip
 
-from .recipients import Recipients, headline, said_by_customer
+from .recipients import Recipients, headline, resumed, said_by_customer
 from .relief import relieved, says_it_is_over
 
 ALARMED = ("duty_officer", "property_company", "cs_supervisor")
@@ -151,7 +151,8 @@ class Notices:
         yield from again
         yield _noted(ticket)
         if not again:
-            text = f"回访不满意,进入第{ticket.round}轮,请重新处理:{told or ticket.summary}"
+            why = "顾客撤回后又要求继续办理" if resumed(ticket) else f"回访不满意,进入第{ticket.round}轮"
+            text = f"{why},请重新处理:{told or ticket.summary}"
             yield AddTask("rework", ticket.handler or "cs_specialist", text, key=f"rework:{ticket.round}", rule="S3-2.5.4")
 
     def _send(self, ticket: Ticket, at: datetime) -> Iterator[Decision]:
@@ -267,7 +268,11 @@ def _with(notice: Notice, told: str, ticket: Ticket) -> Notice:
     if not told:
         return notice
     about = headline(told, ticket)
-    return _led_by(notice, f"{about}(第{ticket.round}轮,原事由:{notice.subject})" if about else "", f"回访时业主反映:{told}")
+    return _led_by(notice, f"{about}(第{ticket.round}轮,原事由:{notice.subject})" if about else "", f"{_heard_when(ticket)}:{told}")
+
+
+def _heard_when(ticket: Ticket) -> str:
+    return "业主撤回后又要求继续办理" if resumed(ticket) else "回访时业主反映"
 
 
 def _noted(ticket: Ticket) -> SetFields:

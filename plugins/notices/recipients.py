@@ -72,7 +72,7 @@ class Recipients:
 
     def _to_lead(self, ticket: Ticket, lead: str, at: datetime, *, again: bool) -> Notice:
         party = self._party(ticket, lead)
-        asked = REQUESTS["reopened" if again else self._key(ticket, party, lead)]
+        asked = REQUESTS[("resumed" if resumed(ticket) else "reopened") if again else self._key(ticket, party, lead)]
         finish, reply = self._limits(ticket, lead, at)
         mask = not self._shown(ticket, party)
         return Notice(
@@ -248,6 +248,11 @@ def _open_due(ticket: Ticket, *names: str) -> datetime | None:
 
 def _name(party: Party | None, id: str) -> str:
     return party.name if party and party.name else chinese(id)
+
+
+def resumed(ticket: Ticket) -> bool:
+    """Whether this round began with a withdrawal taken back, not with a result that did not satisfy."""
+    return ticket.fields.get("resumed_round") == ticket.round
 
 
 def said_by_customer(ticket: Ticket) -> str:

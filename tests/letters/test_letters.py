@@ -18,6 +18,7 @@ EXPECTED = """
     replies/reopened replies/calm replies/written-reply replies/closed replies/merged
     replies/stays-open
     replies/withdrawn
+    replies/resumed
     notices/work-order notices/urgent-work-order notices/joint
     reports/important reports/emergency reports/chaser reports/escalation reports/approval-request reports/task
     reports/undelivered reports/praise-forward reports/circulation reports/held reports/daily reports/weekly reports/monthly

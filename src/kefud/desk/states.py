@@ -24,7 +24,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "reopened": ("triaged", "merged", "withdrawn"),
     "declined": ("closed",),
     "merged": (),
-    "withdrawn": (),
+    "withdrawn": ("reopened",),
 }
 """From each state the states that may follow; a side exit (merged, withdrawn) is open to every open ticket."""
 

@@ -55,7 +55,8 @@ CHINESE: dict[str, str] = {
     "replies/not-adopted": "建议未采纳答复", "replies/progress": "进展告知", "replies/reopened": "重新处理告知",
     "replies/result": "办理结果答复", "replies/survey": "满意度调查", "replies/thanks": "答谢函", "replies/visit": "回访函",
     "replies/written-reply": "书面复函", "notices/work-order": "工作联系单", "notices/urgent-work-order": "紧急工作联系单",
-    "replies/stays-open": "撤回答复", "replies/withdrawn": "撤回确认", "notices/joint": "协办联系单", "notices/copy": "联系单抄送件",
+    "replies/stays-open": "撤回答复", "replies/withdrawn": "撤回确认",
+    "replies/resumed": "恢复办理告知", "notices/joint": "协办联系单", "notices/copy": "联系单抄送件",
 }  # fmt: skip
 """What staff and owners read for each word of the program (SERVICE words, RULES §1, §2, §6)."""
 
