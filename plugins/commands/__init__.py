@@ -188,7 +188,11 @@ class Commands:
             judges = "result" in fields or (ticket.department == "design" and fields.keys() - {*FILED})  # its finding is its work
             if not wanted and judges and not is_open(text):
                 yield from self.departments.carry_out(ticket, party, Said("handled", "处理情况", text), at, answer)
-            elif not wanted and fields.keys() - {*FILED} and ticket.status in UNDER_WAY:
+            elif not fields.keys() - {*FILED} or ticket.status not in UNDER_WAY:
+                return
+            elif {one.command for one in wanted} == {"acknowledge"}:  # a delay or a refusal has its 原因 too
+                yield self.departments.found(party, fields, at)
+            elif not wanted:
                 yield from self.departments.findings(ticket, party, fields, at, answer)
                 yield self._to_be_read(occasion, text, "\n未登记办理结果,请判断办理情况。")
         elif not is_empty(text) and had_notice(ticket, party):

@@ -153,15 +153,18 @@ class Departments:
 
     def findings(self, ticket: Ticket, party: str, fields: dict[str, str], at: datetime, answer: Answer) -> Iterator[Decision]:
         """What was found and is planned stands in the file, and is no result: the work goes on (S1-5.6.1, S1-9.1, rules 20, 27)."""
-        kept = {name: text for name, text in fields.items() if name != "result"}
-        kept |= filed(kept, at, self.site)
-        yield SetFields(kept, rule="S1-5.1", why=f"{self.name(party)}报告办理情况")
+        found = self.found(party, fields, at)
+        yield found
         yield from _onward(ticket, "in_progress", party, "责任部门报告办理情况")
-        after = ticket.changed(fields={**ticket.fields, **kept})
+        after = ticket.changed(fields={**ticket.fields, **found.values})
         if ticket.fields.get("result") and lacking(ticket) and not lacking(after):
             yield from self._finish(after, party, Said("handled", "", ""), at, answer)
             return
         answer.done("in_progress", "已登记办理情况,尚无处理结果;办结后请以“已处理:处理情况及结果”报我中心")
+
+    def found(self, party: str, fields: dict[str, str], at: datetime) -> SetFields:
+        kept = {name: text for name, text in fields.items() if name != "result"}
+        return SetFields({**kept, **filed(kept, at, self.site)}, rule="S1-5.1", why=f"{self.name(party)}报告办理情况")
 
     def _handled(self, ticket: Ticket, party: str, said: Said, at: datetime, answer: Answer) -> Iterator[Decision]:
         if ticket.status not in ("assigned", "acknowledged", "in_progress", "reopened"):

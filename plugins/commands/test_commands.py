@@ -898,6 +898,13 @@ def test_a_finding_alone_is_kept_and_is_no_result(site: Site, text: str, field: 
     assert [step["command"] for step in transcript(outcome)["steps"]] == ["处理中"]
 
 
+def test_a_finding_beside_the_sign_off_is_kept_too(site: Site) -> None:
+    outcome = wrote(site, repair(), "收到。责任单位:示例防水维修队。方案三日内出。")
+    assert outcome.ticket.status == "acknowledged" and outcome.ticket.fields["liable_unit"] == "示例防水维修队"
+    assert "方案三日内出" in letters(outcome, "reports/alert")[0].data["text"]
+    assert "cause" not in wrote(site, repair(), "收到。申请延期至3月8日17时,原因:配件缺货").ticket.fields
+
+
 def test_a_report_with_its_result_is_a_result(site: Site) -> None:
     outcome = wrote(site, repair(), "原因:垫圈老化\n措施:更换垫圈\n处理结果:试水无渗漏")
     assert outcome.ticket.status == "handled" and outcome.ticket.fields["result"] == "试水无渗漏"
