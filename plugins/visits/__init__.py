@@ -41,7 +41,7 @@ from kefud.api import (
 
 from .announced import brief
 from .offices import disputed, rejects
-from .verdict import Verdict, besides, is_visit, only_thanks, reason, remark, verdict
+from .verdict import Verdict, asks_further, besides, is_visit, only_thanks, reason, remark, verdict
 
 SETTLED = ("answered", "visiting", "closed", "archived")
 VISITED = ("complaint", "repair")
@@ -114,8 +114,12 @@ class Visits:
         elif text.strip():
             yield Remark(f"顾客来信:{text[:2000]}", rule="S1-4.3.3")
             why = "来信身份未经证实,请联系核实" if said else "请判断是否重新处理"
+            further = not said and (occasion.author.verified or household) and _asks_further(ticket, text)
+            why = "顾客就答复再问,已另立新单" if further else why
             told = {"text": f"顾客就已答复的工单来信({why}):{text[:2000]}"}
             yield Write("handler", "reports/alert", told, key=f"after:{occasion.message.mark}", rule="S1-9.3")
+            if further:
+                yield Besides(text, rule="S0-4.3.3", why=f"就{ticket.number}的答复再问或有异议")
 
     def _judged_by_another(self, ticket: Ticket, said: Verdict, text: str, at: datetime, occasion: Heard) -> Iterator[Decision]:
         """Whose ticket was merged into this one is as good a judge of what is not done; the other's word stays the other's."""
@@ -233,6 +237,11 @@ class Visits:
         if ticket.status == "answered":
             yield Move("visiting", rule="S1-9.3", why="回访")
         yield Move("closed", rule="S1-9.3", why=f"{len(days)}天均未联系上")
+
+
+def _asks_further(ticket: Ticket, text: str) -> bool:
+    """Whether the answer to a question leaves one, or is said to be wrong: that is a question again, with a clock (S0-4.3.3)."""
+    return ticket.kind == "consultation" and asks_further(text)
 
 
 def _said(text: str) -> tuple[Verdict | None, str, str]:

@@ -86,6 +86,11 @@ def is_visit(text: str) -> bool:
     return bool(_SAYS["visit"].search(fold(text[:LONGEST])))
 
 
+def asks_further(text: str) -> bool:
+    """Whether words on an answer ask again or contradict it."""
+    return bool(_SAYS["further"].search(fold(text[:LONGEST])))
+
+
 def only_thanks(text: str) -> bool:
     """Thanks or a nod, and not a word on what is still amiss."""
     words = fold(text[:LONGEST])
