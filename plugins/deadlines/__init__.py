@@ -28,6 +28,7 @@ from kefud.api import (
     due,
     hookimpl,
     next_step,
+    parse_term,
 )  # fmt: skip
 
 from .clocks import Clock, by_standard, instant, resolve, wanted
@@ -53,6 +54,7 @@ class Deadlines:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.opinion = parse_term(site.plugin_settings("notices").get("opinion_term", "3 calendar_days"))
 
     def judge(self, ticket: Ticket, occasion: Occasion) -> Iterable[Decision]:
         match occasion:
@@ -118,6 +120,8 @@ class Deadlines:
         if occasion.to in ("acknowledged", "in_progress", "handled"):
             yield from _met(ticket, at, "sign_off", "acknowledge", why="责任部门已签收")
             yield from _done(ticket, at, "phone", why="责任部门已签收")
+        if occasion.to in ("handled", "answered"):
+            yield from _met(ticket, at, "opinion", why="责任部门已答复")
         if occasion.to == "handled" and ticket.department == "design":
             yield from _met(ticket, at, "drawing", why="设计部门已给出图纸或书面理由")
         if occasion.to in ("verified", "answered", "visiting") and _is_to_be_visited(ticket):
@@ -158,8 +162,17 @@ class Deadlines:
         ):
             if not _running(ticket, name):
                 yield self._start(Clock(name, key, rule), occasion.at)
+        if ticket.kind == "suggestion" and occasion.to not in ticket.joint and not ticket.deadline("opinion"):
+            yield self._opinion(ticket, occasion.at)
         if occasion.to == "design" and ticket.category == "design" and not ticket.deadline("drawing"):
             yield self._start(Clock("drawing", "design.drawing", "S1-5.6.3"), occasion.at)
+
+    def _opinion(self, ticket: Ticket, at: datetime) -> StartClock:
+        """By when its notice asks the department what becomes of a suggestion: that is chased like any promise (S1-4.3.6, S0-4.2.2)."""
+        start = ticket.started_at or at
+        end = due(start, self.opinion, self.site.calendar)
+        wake = self._first_chaser(start, end, self.opinion)
+        return StartClock("opinion", start, end, term=str(self.opinion), next_at=wake, rule="S1-4.3.6", why="联系单的答复期限")
 
     def _ordered(self, ticket: Ticket, occasion: Ordered) -> Iterator[Decision]:
         match occasion.command:

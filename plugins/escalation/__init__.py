@@ -45,14 +45,14 @@ ALARMS = 12
 APPROVERS = ("pm_dept_manager", "director", "leadership")
 WORKING = ("assigned", "acknowledged", "in_progress", "reopened")
 PROMISED = ("resolve", "reply", "plan", "reply_to_property", "reply_to_sales")
-BY_DEPARTMENT = ("resolve", "rectify", "drawing", "reply", "reply_to_property", "reply_to_sales")
+BY_DEPARTMENT = ("resolve", "rectify", "drawing", "opinion", "reply", "reply_to_property", "reply_to_sales")
 """Deadlines on which the department's work depends; the others are the handler's own."""
 
 NAMES = {
     "first_response": "首次响应", "plan": "详细解决方案", "reply": "答复", "notice_property": "书面通知物业公司",
     "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
     "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "rectify": "整改", "read": "传阅",
-    "visit": "回访",
+    "visit": "回访", "opinion": "部门答复",
     "thanks": "答谢",
 }  # fmt: skip
 STATES = {

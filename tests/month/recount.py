@@ -280,6 +280,8 @@ class _Life:
             self.begin(once("sign_off", self.now, after_service(self.now, 120)))
         if not self.f.clock("acknowledge"):
             self.begin(once("acknowledge", self.now, after_service(self.now, 240)))
+        if self.f.plot.kind == "suggestion" and not any(c.name == "opinion" for c in self.f.clocks):
+            self.begin(chased("opinion", self.f.at, closing_after(self.f.at, 3)))
 
     def answer(self) -> None:
         f, plot = self.f, self.f.plot
@@ -475,6 +477,7 @@ class _Life:
         self.transcript(act)
         self.signed()
         self.f.state = "handled"
+        self.meet("opinion")
         self.say("reports/task", self.f.handler)
 
     def _thanks(self, act: Act, at: datetime) -> None:
@@ -593,7 +596,7 @@ class _Life:
         if clock.name == "approval":
             yield f.asked[-1]
             return
-        if clock.name in ("resolve", "reply"):
+        if clock.name in ("resolve", "reply", "opinion"):
             if f.department != "cs_center" and f.works:
                 yield f.lead
             yield from sorted(f.waiting_for)
@@ -611,7 +614,7 @@ class _Life:
         place = min(days_late, f.rung)
         if place < len(LADDER):
             self.climb_to(place)
-        stuck = clock.name in ("resolve", "reply") and f.works and (f.department != "cs_center" or f.waiting_for)
+        stuck = clock.name in ("resolve", "reply", "opinion") and f.works and (f.department != "cs_center" or f.waiting_for)
         if stuck and not getattr(clock, "stuck", False):
             clock.stuck = True  # type: ignore[attr-defined]
             self.say("reports/escalation", "property_manager")

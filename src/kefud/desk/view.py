@@ -29,7 +29,7 @@ DEADLINE_NAMES: dict[str, str] = {
     "notice_engineering": "书面通知工程部", "reply_to_property": "书面答复物业公司", "reply_to_sales": "书面答复销售部",
     "drawing": "出图及设计工单", "approval": "请示批复", "callback": "回拨", "resolve": "办结", "rectify": "整改", "read": "传阅", "visit": "回访",
     "progress": "进展告知", "thanks": "答谢", "acknowledge": "部门签收", "sign_off": "联系单签收",
-    "important": "重要事项签阅",
+    "important": "重要事项签阅", "opinion": "部门答复",
 }  # fmt: skip
 
 FORM_TITLES: dict[str, str] = {
