@@ -586,9 +586,11 @@ class Casework:
         sorted_out = self.judges.judge([(draft, Arrived(now, message, case.reading.channel), ())])[0]
         given = [
             d.Classify(origin=ticket.origin, house=ticket.house, requester=ticket.requester, masked=ticket.masked or None),
-            d.SetFields({**{k: ticket.fields[k] for k in _CONTACT if k in ticket.fields}, "missing": []}),  # who it is is known
+            d.SetFields({k: ticket.fields[k] for k in _CONTACT if k in ticket.fields} | {"missing": _still_missing(ticket, sorted_out.ticket)}),
             d.Relate((ticket.number,), rule=told.rule, why=told.why),
         ]
+        if ticket.kind == sorted_out.ticket.kind == "consultation" and sorted_out.ticket.category == "general":
+            given.append(d.Classify(category=ticket.category, rule=told.rule, why="就答复再问,仍属该类事项"))
         known = deliberate(sorted_out.ticket, heard, (), given=given).ticket
         with self.db.read() as tx:
             opened = self._opened(tx, known, message, case.reading.channel, now)
@@ -954,6 +956,13 @@ class Casework:
                     self._save(ledger, _Case(Reading(0, "", _NOBODY), ticket, occasion), outcome, now)
             ledger.flush()
         return outcomes
+
+
+def _still_missing(known: Ticket, new: Ticket) -> list[str]:
+    """What a matter of people we know lacks: nothing that the ticket on record has, or asked for already (S0-4.2.1)."""
+    have = {"姓名": known.requester.name, "联系电话": known.requester.phone, "房号": known.house}
+    asked = known.fields.get("asked_for") or ()
+    return [item for item in new.fields.get("missing") or () if not have.get(item) and item not in asked]
 
 
 _CONTACT = ("reply_to", "verified_sender")

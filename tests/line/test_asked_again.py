@@ -42,6 +42,22 @@ def test_what_is_asked_again_has_a_clock_and_an_acknowledgement(tmp_path: Path, 
         assert new.number in told["text"] and told["template"].startswith("replies/acknowledgement")
 
 
+def test_what_we_know_is_not_asked_for_and_what_needs_approval_still_does(tmp_path: Path) -> None:
+    with station(tmp_path) as office:
+        deed = "我是5号楼1单元201的业主何样板,电话13800000201。请问房产证什么时候能办?"
+        office.put(mail(deed, sender=HE, subject="房产证", headers=(vouched(HE),), received=office.now))
+        office.work()
+        boss = "pm-dept-manager@roles.example.com"
+        words = "同意 改为:房产证预计二季度开始办理,届时书面通知。"
+        office.put(mail(words, sender=boss, answers=office.delivered(boss)[-1], headers=(vouched(boss),), received=office.now))
+        office.work()
+        assert office.tickets[0].status == "closed"
+        before = says(office, "那到底几月份?")
+        [told] = [x for x in office.letters[before:] if x["recipient"] == "requester"]
+        assert "补齐" not in told["text"] and office.tickets[1].fields["missing"] == []
+        assert (office.tickets[1].status, office.tickets[1].category) == ("need_approval", "certificate")
+
+
 @pytest.mark.parametrize("words", ["谢谢,知道了。", "好的", "收到,辛苦了"])
 def test_thanks_ask_nothing(tmp_path: Path, words: str) -> None:
     with station(tmp_path) as office:
