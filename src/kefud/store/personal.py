@@ -41,7 +41,7 @@ from kefud.store.tables import (
 
 KEPT_FIELDS = (
     "agreed_reply_at", "promised_at", "visit", "visit_attempts", "adoption", "extension_until", "ladder", "done_by",
-    "noticed_rounds", "extension_of", "emergency_plan", "opened_by",
+    "noticed_rounds", "extension_of", "emergency_plan", "opened_by", "resumed_round",
 )  # fmt: skip
 """Keys of a ticket's fields that tell of times, states and roles, not of persons."""
 ERASED = "erased"
