@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kefud.api import HouseMention, Matter, fold, number
 
 from .meaning import Meaning
+from .subjects import shortened, telling
 
 _ITEM = re.compile(
     r"(?:(?<=^)|(?<=[\n。;!?:]))[ \t]*"
@@ -78,7 +79,7 @@ def _matter(lead: str, body: str, shared: str, signature: str) -> Matter:
 
 def _short(text: str) -> str:
     line = re.split(r"[。!?！？；;\n]", text.strip())[0].strip(_MARKS)
-    return line[:30]
+    return shortened(telling(line) or line, 30)
 
 
 def _label_length(folded: str) -> int:

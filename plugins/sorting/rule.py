@@ -46,6 +46,7 @@ from .examples import Examples
 from .lexicon import Lexicon
 from .meaning import Examiner, Meaning
 from .standards import Standards
+from .subjects import shortened, telling
 
 PASSING_ON = ("internal", "design", "engineering", "legal", "finance", "leasing", "clubhouse", "concierge")
 """Our own people, who may pass on an owner's mail; the property company writes letters of its own, sales does both (S0-3.4)."""
@@ -636,17 +637,25 @@ class _Sheet:
             hidden = not (self.message.call and (self.message.call.caller or self.contact.requester.phone))
             what = "未接来电" if self.message.call and self.message.call.status == "missed" else "语音留言"
             return f"{what},{'号码隐藏,无法回拨' if hidden else '待回电'}"
+        text = "".join(self._told) or neutral(self.subject, self.rude) or stricken(self.said, self.rude).strip(_MARKS)
+        return self._discreet(text)[:160]
+
+    @cached_property
+    def _told(self) -> list[str]:
+        """The sentences without courtesy, signature and insults."""
         folded = fold(self.said)
         told = []
         for match in _SENTENCE.finditer(folded):
             sentence = self.said[match.start() : match.end()].strip()
             if sentence and not _GREETINGS.match(match[0].strip()) and not self._is_signature(sentence):
                 told.append(neutral(sentence, self.rude))
-        text = "".join(told) or neutral(self.subject, self.rude) or stricken(self.said, self.rude).strip(_MARKS)
+        return told
+
+    def _discreet(self, text: str) -> str:
         name = self.contact.requester.name
         if name and self.origin == "owner" and name in text:
             text = text.replace(f"业主{name}", "业主").replace(name, "业主")
-        return (mask_personal(text) if _DIGITS.search(text) else text)[:160]
+        return mask_personal(text) if _DIGITS.search(text) else text
 
     def _is_signature(self, sentence: str) -> bool:
         """Whether nothing is left of a line without name, house, telephone and date."""
@@ -659,8 +668,12 @@ class _Sheet:
     def _subject(self) -> str:
         if self.subject and not _is_vague(self.subject) and not any(word in self.subject for word in self.rude):
             return self.subject[:60]
-        first = re.split(r"[。!?！？；;\n]", _NUMBERING.sub("", self.summary))[0]
-        return first[:40] or self.summary[:40]
+        if not _is_silent(self.message):
+            for sentence in self._told:
+                first = telling(_NUMBERING.sub("", sentence)).rstrip("。!?！？；;")
+                if len(first) >= 4:
+                    return shortened(self._discreet(first), 40)
+        return shortened(self.summary, 40)
 
     @cached_property
     def rude(self) -> list[str]:
@@ -751,7 +764,7 @@ def bare_subject(subject: str) -> str:
 
 
 def _is_vague(subject: str) -> bool:
-    return len(subject) < 4 or fold(subject).strip("!。. ") in facts.VAGUE
+    return len(telling(subject)) < 4 or fold(subject).strip("!。. ") in facts.VAGUE
 
 
 def neutral(sentence: str, rude: list[str]) -> str:

@@ -213,6 +213,13 @@ def test_contract(site: Site) -> None:
     rule_contract(rule)
 
 
+@pytest.mark.parametrize("subject", ["反映一个情况,请保密", "打扰了", "麻烦看看", ""])
+def test_a_mail_whose_subject_says_nothing_is_named_after_its_first_telling_words(rule: Sorting, subject: str) -> None:
+    """S1-4.3.6: an order's subject says what it is about."""
+    text = "你好，我反映一个情况，谢谢。\n3号楼2单元5楼的灯坏了，晚上黑漆漆的。"
+    assert one(rule, mail(text, subject=subject))[0].subject == "3号楼2单元5楼的灯坏了，晚上黑漆漆的"
+
+
 def test_every_sentence_gives_every_matter_something_to_say(rule: Sorting) -> None:
     for matter in MATTERS:
         for decisions in judged(rule, message_of(matter)):
