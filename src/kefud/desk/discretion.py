@@ -7,7 +7,10 @@ import re
 from kefud.desk.chinese import fold
 from kefud.desk.ticket import Ticket
 
-_INDOORS = re.compile("家里|家中|我家|屋内|屋里|室内|户内|房间|卧室|客厅|厨房|卫生间|阳台|飘窗|入户门|马桶|地漏|暖气|墙面|吊顶")
+_INDOORS = re.compile(
+    "家里|家中|我家|我们家|自家|[就仅]?(?:我们?|咱们?|俺们?|自己)(?:这)?一[家户]|本户|"
+    "屋内|屋里|室内|户内|房间|卧室|客厅|厨房|卫生间|阳台|飘窗|入户门|马桶|地漏|暖气|墙面|吊顶"
+)
 
 _CONFIDENTIAL = re.compile(
     r"(?:不要|别|勿|不能|不得|请不|不想)[^。]{0,12}(?:告诉|透露|泄露|泄漏|告知|知道|晓得|看到|说出|说是|讲是|提我)|保密|我的(?:电话|姓名|名字)"
@@ -65,6 +68,11 @@ def customers_words(text: str) -> str:
     return "\n".join(line for line in kept if line.strip())
 
 
+def enters_home(ticket: Ticket) -> bool:
+    """Whether who repairs it must get into the requester's flat, as far as the words tell."""
+    return ticket.kind == "repair" and bool(_INDOORS.search(fold(ticket.text or ticket.summary)))
+
+
 def contact_shown(ticket: Ticket, party_kind: str, show_contact: bool = False) -> bool:
     """Whether a notice to a party may name the requester and the number (RULES §9, catalogue D26).
 
@@ -76,6 +84,4 @@ def contact_shown(ticket: Ticket, party_kind: str, show_contact: bool = False) -
         return False
     if ticket.urgency == "emergency" or show_contact:
         return True
-    if ticket.kind != "repair":
-        return False
-    return party_kind == "contractor" or bool(_INDOORS.search(fold(ticket.text or ticket.summary)))
+    return ticket.kind == "repair" and (party_kind == "contractor" or enters_home(ticket))

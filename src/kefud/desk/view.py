@@ -14,7 +14,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from kefud.desk.chinese import fold
-from kefud.desk.discretion import customers_words, without_traces
+from kefud.desk.discretion import contact_shown, customers_words, without_traces
 from kefud.desk.houses import find_houses
 from kefud.desk.scene import concerns_home, scene
 from kefud.desk.ticket import Deadline, Ticket, chinese
@@ -113,6 +113,7 @@ _SAID: dict[str, Callable[[TicketView, Ticket], Any]] = {
     "house_zh": lambda v, t: house_text(v["house"]),
     "place": lambda v, t: v.clean(place_of(t)),
     "elsewhere": lambda v, t: is_elsewhere(t),
+    "appointment": lambda v, t: makes_appointment(t),
     "subject": lambda v, t: v.clean(t.subject),
     "summary": lambda v, t: v.clean(t.summary or t.subject),
     "text": lambda v, t: v.clean(t.text),
@@ -501,6 +502,12 @@ def is_elsewhere(ticket: Ticket) -> bool:
     if not _is_gone_to(ticket) or not place_of(ticket) or (ticket.house or "").count("-") != 2:
         return False
     return not concerns_home(f"{ticket.subject}\n{ticket.summary}")
+
+
+def makes_appointment(ticket: Ticket) -> bool:
+    """Whether the repairer comes to the requester's flat and is told how to reach the requester, so that we may promise it."""
+    contractor = ticket.department == "contractor" or bool(ticket.fields.get("contractor"))
+    return ticket.origin == "owner" and not is_elsewhere(ticket) and contact_shown(ticket, "contractor" if contractor else "department")
 
 
 def _is_gone_to(ticket: Ticket) -> bool:
