@@ -138,6 +138,8 @@ class Recipients:
             return "major_quality"
         parts = {"property_company": "property", "contractor": "contractor", "design": "design", "sales": "sales"}
         short = parts.get(lead) or parts.get(party.kind if party else "", "")
+        if ticket.kind == "repair" and ticket.category == "vacant_house":
+            return "repair_vacant_house"
         return next((k for k in (f"{ticket.kind}_{short}", ticket.kind) if k in REQUESTS), "other")
 
     def _clock(self, ticket: Ticket, lead: str) -> str:

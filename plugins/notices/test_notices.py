@@ -139,6 +139,12 @@ def test_the_contractor_chosen_gets_the_order(site: Site) -> None:
     assert notices(outcome)[0].to == "contractor-b"
 
 
+def test_an_order_for_a_vacant_house_asks_for_the_key_and_not_for_the_owner(site: Site) -> None:
+    sent = {"origin": "property_company", "category": "vacant_house", "house": "3-2-501", "department": "contractor"}
+    [notice] = notices(opened(site, kind="repair", text="巡查空置房,次卧窗框渗水", **sent))
+    assert "约定时间" not in notice.request and "钥匙" in notice.request
+
+
 def test_joint_departments_answer_before_we_must(site: Site) -> None:
     agreed = Deadline("reply", START, START.replace(hour=16), "S0-4.1.3", agreed=True)
     outcome = opened(site, kind="consultation", department="cs_center", joint=("clubhouse",), deadlines=(agreed,))

@@ -7,6 +7,8 @@ import pytest
 
 from kefud.compose import Composer, TemplateFault, sample_context
 from kefud.desk.lint import lint
+from kefud.desk.ticket import Ticket
+from kefud.desk.view import ticket_view
 from kefud.shipped import shipped
 
 TEMPLATES = shipped("templates")
@@ -114,6 +116,16 @@ def test_one_acknowledgement_names_all_numbers() -> None:
     context["data"] = {"numbers": ["KF20250303-0001", other]}
     text = COMPOSER.write("replies/acknowledgement", context).text
     assert "KF20250303-0001" in text and "KF20250303-0002（咨询）：由客服内勤经办，3月4日 前答复" in text and "2个事项" in text
+
+
+@pytest.mark.parametrize(("origin", "owner"), [("owner", True), ("property_company", False)])
+def test_an_order_for_an_office_speaks_of_no_owner(origin: str, owner: bool) -> None:
+    ticket = Ticket(number="KF20250303-0001", kind="repair", category="vacant_house", house="3-2-501", origin=origin)
+    context = sample_context()
+    context["notice"] |= {"demand": "请维修"}
+    draft = COMPOSER.write("notices/work-order", {**context, "ticket": ticket_view(ticket, "Asia/Shanghai", profile="party")})
+    for said in (draft.text, draft.html):
+        assert all((word in said) is owner for word in ("业主联系", "答复业主", "业主诉求", "业主同意"))
 
 
 def test_the_work_order_mail_shows_the_form_and_how_to_answer() -> None:
