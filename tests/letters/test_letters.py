@@ -128,6 +128,16 @@ def test_an_order_for_an_office_speaks_of_no_owner(origin: str, owner: bool) -> 
         assert all((word in said) is owner for word in ("业主联系", "答复业主", "业主诉求", "业主同意"))
 
 
+@pytest.mark.parametrize("before", ["", "所述地点为别的小区,如何答复:"])
+def test_a_request_for_approval_says_the_matter_once_and_its_subject_is_short(before: str) -> None:
+    asked = "产权证到底什么时候能办下来？去年说年底，今年又说年底。孩子九月报名要用。请给个准话。"
+    ticket = Ticket(number="KF20250303-0001", category="certificate", summary=asked, fields={"approval_matter": f"{before}{asked}"})
+    context = {**sample_context(), "data": {"matter": f"{before}{asked}"}, "ticket": ticket_view(ticket, "Asia/Shanghai")}
+    draft = COMPOSER.write("reports/approval-request", context)
+    assert draft.text.count(asked) == 1 and f"请示事由：{before}" in draft.text
+    assert "产权证照" in draft.subject and len(draft.subject) < 60
+
+
 def test_the_work_order_mail_shows_the_form_and_how_to_answer() -> None:
     draft = COMPOSER.write("notices/work-order", sample_context())
     for wanted in (
