@@ -1,17 +1,20 @@
 """Every letter can be written, says what the rules ask for, and takes nothing a stranger wrote for anything but text."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kefud.compose import Composer, TemplateFault, sample_context
+from kefud.desk.decisions import Notice
 from kefud.desk.lint import lint
 from kefud.desk.ticket import Ticket
-from kefud.desk.view import ticket_view
+from kefud.desk.view import notice_view, ticket_view
 from kefud.shipped import shipped
 
 TEMPLATES = shipped("templates")
+AT = datetime.fromisoformat("2025-12-22T10:00:00+08:00")
 COMPOSER = Composer([TEMPLATES])
 REPLIES = [n for n in COMPOSER.names() if n.startswith("replies/")]
 EXPECTED = """
@@ -131,11 +134,24 @@ def test_an_order_for_an_office_speaks_of_no_owner(origin: str, owner: bool) -> 
 @pytest.mark.parametrize("before", ["", "所述地点为别的小区,如何答复:"])
 def test_a_request_for_approval_says_the_matter_once_and_its_subject_is_short(before: str) -> None:
     asked = "产权证到底什么时候能办下来？去年说年底，今年又说年底。孩子九月报名要用。请给个准话。"
-    ticket = Ticket(number="KF20250303-0001", category="certificate", summary=asked, fields={"approval_matter": f"{before}{asked}"})
+    ticket = Ticket(
+        number="KF20250303-0001", category="certificate", summary=asked, fields={"approval_matter": f"{before}{asked}"}
+    )
     context = {**sample_context(), "data": {"matter": f"{before}{asked}"}, "ticket": ticket_view(ticket, "Asia/Shanghai")}
     draft = COMPOSER.write("reports/approval-request", context)
     assert draft.text.count(asked) == 1 and f"请示事由：{before}" in draft.text
     assert "产权证照" in draft.subject and len(draft.subject) < 60
+
+
+@pytest.mark.parametrize(
+    ("finish_by", "example"),
+    [(AT + timedelta(days=7), "12月31日17时"), (None, "12月24日17时"), (AT - timedelta(days=9), "12月24日17时")],
+)
+def test_the_example_of_an_extension_lies_after_the_term(finish_by: datetime | None, example: str) -> None:
+    ticket, notice = Ticket(number="KF20250303-0001"), Notice("property_company", finish_by=finish_by)
+    said = notice_view(ticket, notice, "1", site={"name": "客服中心", "timezone": "Asia/Shanghai"}, at=AT)
+    draft = COMPOSER.write("notices/work-order", {**sample_context(), "notice": said})
+    assert f"申请延期至 {example}" in draft.text
 
 
 def test_the_work_order_mail_shows_the_form_and_how_to_answer() -> None:

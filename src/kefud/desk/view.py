@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -259,6 +259,7 @@ def notice_view(
         "content": clean(_told(ticket, notice.content)) or view["summary"] or view["text"],
         "request": clean(notice.request) or "请核实情况并处理，将处理结果和依据书面回复我中心。",
         "finish_by": _limit(notice.finish_by, at, zone), "reply_by": _limit(notice.reply_by, at, zone),
+        "extend_to": _extended(notice.finish_by or notice.reply_by, at, zone),
         "limit_rule": notice.limit_rule,
         "urgency": view["urgency"], "urgency_zh": _hurry(notice, view),
         "house_zh": view["house_zh"], "place": view["place"], "elsewhere": view["elsewhere"],
@@ -283,6 +284,12 @@ def _hurry(notice: Any, view: Mapping[str, Any]) -> str:
     """How urgent an order calls itself: one that goes out as pressing is not headed 加急 and marked 一般."""
     pressing = notice.template == "notices/urgent-work-order" and view["urgency"] == "normal"
     return "加急" if pressing else str(view["urgency_zh"])
+
+
+def _extended(limit: datetime | None, at: datetime, zone: ZoneInfo) -> str:
+    """An example of a later term, as a department may ask for it: two days after the one that is set."""
+    day = (max(limit or at, at) + timedelta(days=2)).astimezone(zone)
+    return f"{day.month}月{day.day}日17时"
 
 
 def _limit(limit: datetime | None, at: datetime, zone: ZoneInfo) -> str:
