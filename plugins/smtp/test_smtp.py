@@ -212,8 +212,8 @@ def test_greylisting_is_a_matter_of_time(to: Callable[..., Smtp]) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "a b@x.com", "a@x.com>\r\nRCPT TO:<v@x.com", '"a"@x.com', "a@", "@x.com", "a@b@c", ".a@x.com", "a@-x.com",
-        "a\0@x.com", "a@x.com\n", "a" * 65 + "@x.com",
+        "a b@example.com", "a@example.com>\r\nRCPT TO:<v@example.com", '"a"@example.com', "a@", "@example.com", "a@b@c", ".a@example.com", "a@-x.com",
+        "a\0@example.com", "a@example.com\n", "a" * 65 + "@example.com",
     ],
 )  # fmt: skip
 def test_only_plain_addresses_reach_the_wire(to: Callable[..., Smtp], address: str) -> None:

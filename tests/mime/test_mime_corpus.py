@@ -104,7 +104,7 @@ def corpus(count: int, seed: int) -> Iterator[Expected]:
         files = [(f"现场照片{n}.pdf", chance.randbytes(chance.randrange(1, 9000))) for n in range(chance.choice([0, 0, 1, 3]))]
         if files:
             body = multipart("mixed", "b1-outer", [body, *(file_part(chance, *file) for file in files)])
-        head = b"From: a@b.cn\r\nSubject: " + word(chance, subject, label, codec) + b"\r\n"
+        head = b"From: a@example.cn\r\nSubject: " + word(chance, subject, label, codec) + b"\r\n"
         raw = head + body
         yield Expected(
             raw if chance.random() < 0.5 else raw.replace(b"\r\n", b"\n"),

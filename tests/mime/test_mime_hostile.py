@@ -64,7 +64,7 @@ def test_fifty_thousand_semicolons() -> None:
 
 
 def test_sixteen_thousand_addresses_become_a_hundred() -> None:
-    seen = read(b"From: a@b.cn\nTo: " + b"a@b," * 16_000 + b"\n\nhello")
+    seen = read(b"From: a@example.cn\nTo: " + b"a@b," * 16_000 + b"\n\nhello")
     assert (len(seen.to), seen.text, seen.identity) == (100, "hello", True)
 
 
@@ -91,7 +91,7 @@ def test_headers_of_one_thing_repeated(field: bytes, piece: bytes) -> None:
 
 
 def test_eighteen_thousand_encoded_words() -> None:
-    seen = read(b"Subject:" + b" =?utf-8?q?a?=\n" * 18_000 + b"From: a@b.cn\n\nhello")
+    seen = read(b"Subject:" + b" =?utf-8?q?a?=\n" * 18_000 + b"From: a@example.cn\n\nhello")
     assert seen.subject.startswith("aaa") and "header block cut" in seen.remarks and seen.text == "hello"
 
 
@@ -120,12 +120,12 @@ def test_more_than_the_limit_is_unreadable() -> None:
 
 
 def test_nul_bytes_disappear() -> None:
-    seen = read(b"Subject: a\0b\nFrom: a\0 <a@b.cn>\n\nhel\0lo\0")
+    seen = read(b"Subject: a\0b\nFrom: a\0 <a@example.cn>\n\nhel\0lo\0")
     assert (seen.subject, seen.text) == ("ab", "hello")
 
 
 def test_old_line_ends() -> None:
-    assert read(b"Subject: x\rFrom: a@b.cn\r\rone\rtwo\r").text == "one\ntwo"
+    assert read(b"Subject: x\rFrom: a@example.cn\r\rone\rtwo\r").text == "one\ntwo"
 
 
 def test_a_header_block_without_end_and_a_huge_header() -> None:
@@ -169,12 +169,12 @@ def test_encodings_of_nonsense(encoding: str, data: bytes) -> None:
 
 
 def test_an_authentication_field_of_brackets_is_not_believed() -> None:
-    seen = read(b"From: a@b.cn\nAuthentication-Results: mx; dmarc=pass" + b"(" * 16_000 + b"\n\nx")
+    seen = read(b"From: a@example.cn\nAuthentication-Results: mx; dmarc=pass" + b"(" * 16_000 + b"\n\nx")
     assert not authenticated(seen, "mx")
 
 
 _FRAGMENTS = [
-    b"From: a@b.cn\n",
+    b"From: a@example.cn\n",
     b"Subject: =?gbk?B?wqnLrg==?=\n",
     b"Content-Type: multipart/mixed; boundary=b\n",
     b"\n",
@@ -205,7 +205,7 @@ _FRAGMENTS = [
     b"Content-Type: text/plain; format=flowed\n",
     b" \n",
     b"\t;\n",
-    "发件人: a <b@c.cn>\n发送时间: 1\n主题: x\n".encode(),
+    "发件人: a <b@example.cn>\n发送时间: 1\n主题: x\n".encode(),
     b"On 2025-01-01 a@b.c wrote:\n",
     b"\x1b$B",
     b"Content-Type: text/plain; charset=iso-2022-jp\n",

@@ -18,7 +18,7 @@ NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 def mail(head: str | bytes = "", body: str | bytes = "") -> bytes:
     head = head.encode() if isinstance(head, str) else head
     body = body.encode() if isinstance(body, str) else body
-    return b"From: a@b.cn\n" * (b"From:" not in head) + head.strip(b"\n") + b"\n\n" + body
+    return b"From: a@example.cn\n" * (b"From:" not in head) + head.strip(b"\n") + b"\n\n" + body
 
 
 def read(head: str | bytes = "", body: str | bytes = "") -> Message:
@@ -118,7 +118,7 @@ def test_unreadable_bytes_leave_a_remark() -> None:
 @pytest.mark.parametrize("codec", ["utf-8", "gbk", "big5"])
 def test_raw_bytes_in_a_header(codec: str) -> None:
     text = "關於電梯門壞了的投訴" if codec == "big5" else "关于电梯坏了的投诉"
-    seen = read(f"Subject: {text}\nFrom: 王伟 <w@b.cn>".encode(codec) if codec != "big5" else b"Subject: " + text.encode(codec))
+    seen = read(f"Subject: {text}\nFrom: 王伟 <w@example.cn>".encode(codec) if codec != "big5" else b"Subject: " + text.encode(codec))
     assert seen.subject == text
 
 
@@ -164,12 +164,12 @@ def test_an_id_without_brackets_gets_them() -> None:
 @pytest.mark.parametrize(
     ("value", "name", "email"),
     [
-        ("a@b.cn", "", "a@b.cn"),
-        ("Zhang San <Z3@B.CN>", "Zhang San", "z3@b.cn"),
-        ('"Zhang, San" <z3@b.cn>', "Zhang, San", "z3@b.cn"),
-        (word("张三", "gb2312", "gbk") + " <z3@b.cn>", "张三", "z3@b.cn"),
-        ('"' + word("张三", "utf-8") + '" <z3@b.cn>', "张三", "z3@b.cn"),
-        ("张三 <z3@b.cn>", "张三", "z3@b.cn"),
+        ("a@example.cn", "", "a@example.cn"),
+        ("Zhang San <Z3@EXAMPLE.CN>", "Zhang San", "z3@example.cn"),
+        ('"Zhang, San" <z3@example.cn>', "Zhang, San", "z3@example.cn"),
+        (word("张三", "gb2312", "gbk") + " <z3@example.cn>", "张三", "z3@example.cn"),
+        ('"' + word("张三", "utf-8") + '" <z3@example.cn>', "张三", "z3@example.cn"),
+        ("张三 <z3@example.cn>", "张三", "z3@example.cn"),
         ("张三 <z3@物业.中国>", "张三", "z3@xn--vsq0e.xn--fiqs8s".replace("xn--vsq0e", "物业".encode("idna").decode())),
         ('"gc@corp.cn" <evil@x.org>', "gc@corp.cn", "evil@x.org"),
     ],
@@ -205,8 +205,8 @@ def test_one_mailbox_is_an_identity(value: str, name: str, email: str) -> None:
         "gc@corp.cn\x00.x.org",
         "gc@corp。cn",
         "(gc@corp.cn) evil@x.org",
-        "a@b.cn\nFrom: gc@corp.cn",
-        "gc@corp.cn\nFrom: a@b.cn",
+        "a@example.cn\nFrom: gc@corp.cn",
+        "gc@corp.cn\nFrom: a@example.cn",
         '"a\\" <gc@corp.cn>" <evil@x.org',
         "gc@corp.cn <",
         "gc @corp.cn",
@@ -220,23 +220,24 @@ def test_tricks_never_speak_for_another(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["gc＠corp.cn <a@b.cn>", "\u202eliame <a@b.cn>", "a@b.cn (gc)", "=?utf-8?q?=E2=80=AEx?= <a@b.cn>"]
+    "value", ["gc＠corp.cn <a@example.cn>", "\u202eliame <a@example.cn>", "a@example.cn (gc)", "=?utf-8?q?=E2=80=AEx?= <a@example.cn>"]
 )
 def test_a_doubtful_name_costs_the_identity_not_the_address(value: str) -> None:
     seen = read(f"From: {value}")
-    assert (seen.identity, seen.sender.email) == (False, "a@b.cn")
+    assert (seen.identity, seen.sender.email) == (False, "a@example.cn")
 
 
 def test_names_carry_no_format_characters() -> None:
-    assert read("From: =?utf-8?q?A=E2=80=8BB=0D=0AC?= <a@b.cn>").sender.name == "AB  C"
+    assert read("From: =?utf-8?q?A=E2=80=8BB=0D=0AC?= <a@example.cn>").sender.name == "AB  C"
 
 
 def test_lists_of_addresses() -> None:
     seen = read(
-        f'To: "A, B" <a@x.cn>, c@x.cn (Cc), {word("张三", "utf-8")} <z@x.cn>, broken, team: d@x.cn, e@x.cn;\nCc: f@x.cn'
+        f'To: "A, B" <a@example.cn>, c@example.cn (Cc), {word("张三", "utf-8")} <z@example.cn>, broken, team: d@example.cn, '
+        "e@example.cn;\nCc: f@example.cn"
     )
-    assert [box.email for box in seen.to][:3] == ["a@x.cn", "c@x.cn", "z@x.cn"]
-    assert seen.to[2].name == "张三" and seen.cc == (Address("", "f@x.cn"),)
+    assert [box.email for box in seen.to][:3] == ["a@example.cn", "c@example.cn", "z@example.cn"]
+    assert seen.to[2].name == "张三" and seen.cc == (Address("", "f@example.cn"),)
 
 
 # --- times
@@ -318,7 +319,7 @@ def test_html_becomes_lines_without_its_machinery() -> None:
     "quote",
     [
         '<blockquote type="cite">旧信</blockquote>',
-        '<div class="gmail_quote"><div class="gmail_attr">2025年3月3日，客服 &lt;c@x.cn&gt; '
+        '<div class="gmail_quote"><div class="gmail_attr">2025年3月3日，客服 &lt;c@example.cn&gt; '
         "写道：<br></div><blockquote>旧信</blockquote></div>",
         '<div id="appendonsend"></div><hr><div id="divRplyFwdMsg">Von: x</div><div>旧信</div>',
         "<div>------------------&nbsp;原始邮件&nbsp;------------------</div><div>发件人: x</div><div>旧信</div>",
@@ -339,15 +340,15 @@ def test_several_texts_are_joined_and_twins_told_once() -> None:
 
 def test_an_attached_mail_is_written_out_under_its_own_header() -> None:
     inner = (
-        "From: 李四 <li4@x.cn>\r\nDate: Mon, 3 Mar 2025 09:05:00 +0800\r\nSubject: 漏水\r\nTo: cs@e.cn\r\n\r\n厨房漏水\r\n> 旧"
+        "From: 李四 <li4@example.cn>\r\nDate: Mon, 3 Mar 2025 09:05:00 +0800\r\nSubject: 漏水\r\nTo: cs@example.cn\r\n\r\n厨房漏水\r\n> 旧"
     )
     seen = read(*multi("mixed", PLAIN + "请处理", "Content-Type: message/rfc822\r\n\r\n" + inner))
-    assert seen.text.startswith("请处理\n\n---------- 转发的邮件 ----------\n发件人: 李四 <li4@x.cn>\n")
+    assert seen.text.startswith("请处理\n\n---------- 转发的邮件 ----------\n发件人: 李四 <li4@example.cn>\n")
     assert "主题: 漏水" in seen.text and "厨房漏水" in seen.text
 
 
 def test_a_forwarded_mail_is_text_not_quotation() -> None:
-    body = "请处理\n\n发件人: 李四 <l@x.cn>\n发送时间: 2025年3月3日\n收件人: c\n主题: 漏水\n\n厨房漏水"
+    body = "请处理\n\n发件人: 李四 <l@example.cn>\n发送时间: 2025年3月3日\n收件人: c\n主题: 漏水\n\n厨房漏水"
     assert read("Subject: 转发: 漏水\nContent-Type: text/plain; charset=utf-8", body).text == body
     assert read("Subject: 回复: 漏水\nContent-Type: text/plain; charset=utf-8", body).text == "请处理"
 
@@ -442,9 +443,9 @@ def test_a_text_file_is_an_attachment_unless_there_is_no_other_text() -> None:
 
 
 def test_the_digest_forgets_the_way_but_not_the_words() -> None:
-    head = "From: a@b.cn\nSubject: one\n two\nMessage-ID: <1@x>\nContent-Type: text/plain"
+    head = "From: a@example.cn\nSubject: one\n two\nMessage-ID: <1@x>\nContent-Type: text/plain"
     first = read("Received: x; Mon, 3 Mar 2025 09:05:00 +0800\n" + head, "a\n\nb\n\n\n")
-    second = read("Return-Path: <a@b.cn>\r\nDelivered-To: c@d\r\n" + head.replace("\n", "\r\n"), "a\r\n\r\nb\r\n")
+    second = read("Return-Path: <a@example.cn>\r\nDelivered-To: c@d\r\n" + head.replace("\n", "\r\n"), "a\r\n\r\nb\r\n")
     assert first.digest == second.digest and len(first.digest) == 64
     assert read(head, "a\n\nc\n").digest != first.digest
     assert read(head.replace("one", "ONE"), "a\n\nb\n").digest != first.digest

@@ -34,7 +34,7 @@ STYLES = {
     "outlook-one-line": f"{NEW}\n发件人: 客服 发送时间: 2025年3月3日 9:05 收件人: 张三 主题: 报修\n{OLD}",
     "outlook-en": f"{NEW}\n\n-----Original Message-----\nFrom: CS <cs@estate.cn>\nSent: Monday, March 3, 2025 9:05 AM\nTo: Z\n"
     f"Subject: RE: repair\n\n{OLD}",
-    "outlook-en-block": f"{NEW}\n\nFrom: CS <cs@estate.cn>\nSent: Monday, March 3, 2025 9:05 AM\nTo: Z <z@x.cn>\n"
+    "outlook-en-block": f"{NEW}\n\nFrom: CS <cs@estate.cn>\nSent: Monday, March 3, 2025 9:05 AM\nTo: Z <z@example.cn>\n"
     f"Subject: repair\n\n{OLD}",
     "outlook-tw": f"{NEW}\n\n寄件者: 客服 <cs@estate.cn>\n寄件日期: 2025年3月3日 上午 09:05\n收件者: 張三\n主旨: 報修\n\n{OLD}",
     "gmail-zh": f"{NEW}\n\n2025年3月3日周一 09:05，客服 <cs@estate.cn> 写道：\n\n> {OLD}\n> 谢谢",
@@ -72,15 +72,15 @@ def test_every_line_is_kept_somewhere(style: str) -> None:
 
 
 def test_answers_between_quoted_lines_are_new() -> None:
-    text = "On Mon, Mar 3, 2025 at 9:05 AM CS <cs@x.cn> wrote:\n> 几号楼？\n3号楼\n> 哪天方便？\n周六上午\n"
+    text = "On Mon, Mar 3, 2025 at 9:05 AM CS <cs@example.cn> wrote:\n> 几号楼？\n3号楼\n> 哪天方便？\n周六上午\n"
     assert split_reply(text) == (
         "3号楼\n周六上午",
-        "On Mon, Mar 3, 2025 at 9:05 AM CS <cs@x.cn> wrote:\n> 几号楼？\n> 哪天方便？",
+        "On Mon, Mar 3, 2025 at 9:05 AM CS <cs@example.cn> wrote:\n> 几号楼？\n> 哪天方便？",
     )
 
 
 def test_an_answer_below_the_quotation_is_new() -> None:
-    new, quoted = split_reply("2025年3月3日，客服 <cs@x.cn> 写道：\n\n> 还漏吗？\n\n还漏。")
+    new, quoted = split_reply("2025年3月3日，客服 <cs@example.cn> 写道：\n\n> 还漏吗？\n\n还漏。")
     assert (new, "还漏吗" in quoted) == ("还漏。", True)
 
 
@@ -95,7 +95,7 @@ def test_what_the_writer_cites_in_the_middle_of_a_letter_is_read(answers: bool) 
 def test_a_citation_is_told_from_the_mail_that_is_answered() -> None:
     assert split_reply("> 几号楼？\n3号楼\n> 哪天方便？\n周六上午")[0] == "3号楼\n周六上午"
     assert split_reply("周六上午可以。\n> 哪天方便？\n谢谢")[1] == "> 哪天方便？"
-    assert split_reply(f"还在漏，情况如下：\n> 2025年3月3日，客服 <cs@x.cn> 写道：\n> {OLD}\n请来修", answers=False)[0] == (
+    assert split_reply(f"还在漏，情况如下：\n> 2025年3月3日，客服 <cs@example.cn> 写道：\n> {OLD}\n请来修", answers=False)[0] == (
         "还在漏，情况如下：\n请来修"
     )
     assert split_reply(f"还在漏\n> {OLD}", answers=False) == ("还在漏", f"> {OLD}")
@@ -179,12 +179,12 @@ def test_beyond_the_first_256_kib_the_quotation_goes_on() -> None:
             [
                 "> a",
                 "漏水",
-                "发件人: a <b@c.cn>",
+                "发件人: a <b@example.cn>",
                 "主题: x",
                 "发送时间: 2025-03-03",
                 "",
                 "-----原始邮件-----",
-                "On Mon, 3 Mar 2025, a@b.cn",
+                "On Mon, 3 Mar 2025, a@example.cn",
                 "wrote:",
                 "发自我的iPhone",
                 "------------------------",
@@ -199,23 +199,23 @@ def test_no_line_is_ever_lost(lines: list[str]) -> None:
 
 
 FORWARDS = {
-    "gmail": "请处理\n\n---------- Forwarded message ---------\n发件人： 李四 <li4@x.cn>\nDate: 2025年3月3日周一 "
+    "gmail": "请处理\n\n---------- Forwarded message ---------\n发件人： 李四 <li4@example.cn>\nDate: 2025年3月3日周一 "
     "09:05\nSubject: 漏水\nTo: <cs@estate.cn>\n\n\n厨房漏水",
-    "gmail-en": "pls\n\n---------- Forwarded message ---------\nFrom: 李四 <li4@x.cn>\nDate: 2025年3月3日周一 09:05\n"
-    "Subject: 漏水\nTo: <cs@e.cn>\n\n厨房漏水",
-    "163": '请处理\n\n-------- 转发邮件信息 --------\n发件人："李四" <li4@x.cn>\n发送日期：2025年3月3日周一 09:05\n'
-    "收件人：cs@e.cn\n主题：漏水\n\n厨房漏水",
-    "163-master": "---- 转发的原邮件 ----\n| 发件人 | 李四<li4@x.cn> |\n| 发送日期 | 2025年3月3日周一 09:05 |\n| "
-    "收件人 | cs@e.cn |\n| 主题 | 漏水 |\n\n厨房漏水",
-    "qq": '------------------ 原始邮件 ------------------\n发件人: "李四" <li4@x.cn>;\n发送时间: 2025年3月3日周一 '
-    '09:05\n收件人: "cs"<cs@e.cn>;\n主题: 漏水\n\n厨房漏水',
-    "outlook": "请处理\n\n发件人: 李四 <li4@x.cn>\n发送时间: 2025年3月3日周一 09:05\n收件人: cs@e.cn\n抄送: b@e.cn\n"
+    "gmail-en": "pls\n\n---------- Forwarded message ---------\nFrom: 李四 <li4@example.cn>\nDate: 2025年3月3日周一 09:05\n"
+    "Subject: 漏水\nTo: <cs@example.cn>\n\n厨房漏水",
+    "163": '请处理\n\n-------- 转发邮件信息 --------\n发件人："李四" <li4@example.cn>\n发送日期：2025年3月3日周一 09:05\n'
+    "收件人：cs@example.cn\n主题：漏水\n\n厨房漏水",
+    "163-master": "---- 转发的原邮件 ----\n| 发件人 | 李四<li4@example.cn> |\n| 发送日期 | 2025年3月3日周一 09:05 |\n| "
+    "收件人 | cs@example.cn |\n| 主题 | 漏水 |\n\n厨房漏水",
+    "qq": '------------------ 原始邮件 ------------------\n发件人: "李四" <li4@example.cn>;\n发送时间: 2025年3月3日周一 '
+    '09:05\n收件人: "cs"<cs@example.cn>;\n主题: 漏水\n\n厨房漏水',
+    "outlook": "请处理\n\n发件人: 李四 <li4@example.cn>\n发送时间: 2025年3月3日周一 09:05\n收件人: cs@example.cn\n抄送: b@example.cn\n"
     "主题: 漏水\n\n厨房漏水",
-    "foxmail": "\n \n发件人： 李四 [mailto:li4@x.cn]\n发送时间： 2025年3月3日周一 09:05\n收件人： cs\n主题： 漏水\n\n厨房漏水",
-    "apple": "Begin forwarded message:\n\nFrom: 李四 <li4@x.cn>\nSubject: 漏水\nDate: 2025年3月3日周一 09:05\nTo: "
-    "cs@e.cn\n\n厨房漏水",
-    "apple-zh": "以下是转发的邮件：\n\n> 发件人: 李四 <li4@x.cn>\n> 主题: 漏水\n> 日期: 2025年3月3日周一 09:05\n> "
-    "收件人: cs@e.cn\n> \n> 厨房漏水",
+    "foxmail": "\n \n发件人： 李四 [mailto:li4@example.cn]\n发送时间： 2025年3月3日周一 09:05\n收件人： cs\n主题： 漏水\n\n厨房漏水",
+    "apple": "Begin forwarded message:\n\nFrom: 李四 <li4@example.cn>\nSubject: 漏水\nDate: 2025年3月3日周一 09:05\nTo: "
+    "cs@example.cn\n\n厨房漏水",
+    "apple-zh": "以下是转发的邮件：\n\n> 发件人: 李四 <li4@example.cn>\n> 主题: 漏水\n> 日期: 2025年3月3日周一 09:05\n> "
+    "收件人: cs@example.cn\n> \n> 厨房漏水",
 }
 
 
@@ -223,7 +223,7 @@ FORWARDS = {
 def test_the_first_writer_of_a_forwarded_mail_is_found(style: str) -> None:
     found = forwarded(FORWARDS[style])
     assert found is not None
-    assert (found.sender.name, found.sender.email) == ("李四", "li4@x.cn")
+    assert (found.sender.name, found.sender.email) == ("李四", "li4@example.cn")
     assert (found.sent, found.subject) == ("2025年3月3日周一 09:05", "漏水")
     assert "厨房漏水" in found.body and "发件人" not in found.body
 
