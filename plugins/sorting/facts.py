@@ -84,9 +84,10 @@ _AGREED = re.compile(
     r"|(?<![大邀相违制节契公合])约(?=[今明后本下这周月]|大后天|星期|礼拜|[0-9]{1,2}(?:月|号|日|点|:)))|(?P<firm>承诺|保证|同意)|答应"
 )
 _FROM_NOW_ON = re.compile(
-    r"(?:换|改)(?:了|成|为)?(?:新|个)?(?:号|手机|电话|联系)|(?:手机|电话|号码?|联系方式)(?:已经?|都)?(?:换|改|变)|新(?:的)?(?:号|手机|电话|联系)"
+    r"(?:换|改)(?:了|成|为)?(?:新|个)?(?:号|手机|电话|联系)|(?:手机|电话|号码?|联系方式)(?:已经?|都)?(?:换|改|变)(?!了?个?人)|新(?:的)?(?:号|手机|电话|联系)"
     r"|(?:以后|今后|之后|现在)(?:都|就|有事)?(?:请|麻烦)?(?:打|拨|联系|用)"
 )
+_OF_OTHERS = re.compile(r"(?:物业|师傅|保安|客服|维修|施工|前台|管家|邻居|楼[上下]|隔壁|他|她|对方|你们)[^,。;!?\n]{0,8}$")
 _NOTED = re.compile(r"(?:之?前|以前|以内|之?内|左右|再|给(?:客户|业主|对方|他|她)|予以|统一|电话){0,3}(?:回复|答复|回电|回话|复电"
     r"|(?:给|等)?(?:他|她|个)?(?:一个)?(?:回音|回信|回话|答复|准话|准信|音信|消息|信)(?:儿|息)?(?=[,。;!?\s]|$))")
 """What follows the time in our own note of a call: 下周二回复即可."""
@@ -352,7 +353,8 @@ def wanted_by(text: str, at: datetime, site: Site, *, within: timedelta) -> date
 
 def new_number(text: str) -> str:
     """The number under which somebody says he can be reached from now on, "" where he gives none (S2-1.A1)."""
-    said = _FROM_NOW_ON.search(fold(text))
+    folded = fold(text)
+    said = next((m for m in _FROM_NOW_ON.finditer(folded) if not _OF_OTHERS.search(folded[max(m.start() - 12, 0) : m.start()])), None)
     return next(iter(find_phones(text[said.start() :])), "") if said else ""
 
 

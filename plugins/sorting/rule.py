@@ -71,10 +71,6 @@ ADVERTISING = 6.0
 _INFORMS = re.compile(r"定于|通知业主|(?:提前|请)[^。]{0,6}告知(?!我)|[日号]起?将对")
 """What will be done on a day, told to us so that we know."""
 _ANSWERS = re.compile(r"(?:收到|同意|不同意|(?:已|请)?阅|知悉|知道了|照办|可以|按此办理|验收(?:不)?合格|已处理|退回|驳回)(?=$|[,。!;: \n])")
-_NEW_NUMBER = re.compile(
-    r"(?:号|号码|电话|手机|联系方式)[^,。;!\n]{0,6}(?:换|改|变|更)(?:成|为|了|到|新)?|(?:换|改|更)(?:了|成|为)?[^,。;!\n]{0,4}(?:新)?号"
-    r"|原(?:来的|先的)?(?:号|电话)[^,。;!\n]{0,6}(?:停|不用)|新(?:的)?(?:手机|电话|号码|联系)"
-)
 _FORMAL = re.compile(r"通知|函|定于|拟(?:于|在)|来文|公函|协助|配合|关于.{2,30}的")
 _AGENT_ANSWER = re.compile(r"(?:答复|回复|告知|已告|答|解释|说明|回答|告诉)[^。;\n]{0,12}$")
 _ANSWERED = re.compile(r"(?<=.{4})[,，。.;；\s](?:已经?|当场|现场)?(?:答复?|回复|处理|(?:处理)?结果|坐席|座席|客服|前台)[:：]")
@@ -278,8 +274,8 @@ class Sorting:
             return
         given = facts.contact_of(message, said, self.site, facts.Origin("owner"))
         house = given.house if not ticket.house and given.exact and given.own else None
-        changed = occasion.author.verified and _NEW_NUMBER.search(said)
-        phone = given.written_phone if changed or not ticket.requester.phone else ""
+        changed = facts.new_number(said) if occasion.author.verified else ""
+        phone = changed or ("" if ticket.requester.phone else given.written_phone)
         phone = phone if phone != ticket.requester.phone else ""
         name = given.requester.name if not ticket.requester.name else ""
         if not (house or phone):

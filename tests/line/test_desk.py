@@ -365,7 +365,8 @@ def test_a_colleagues_word_on_nothing_we_know_goes_to_nobody_outside(tmp_path: P
 
 @pytest.mark.parametrize(("words", "phone"), [
     ("我的手机号换成13900000999,以后打这个,原号停用。", "13900000999"), ("新电话:13900000999", "13900000999"),
-    ("找我老婆13900000998也行", "13800000201"),
+    ("找我老婆13900000998也行", "13800000201"), ("物业的电话换了,13900000998没人接。", "13800000201"),
+    ("我电话换了人接,13900000998是师傅的。", "13800000201"), ("师傅的新电话是13900000998,打不通。", "13800000201"),
 ])  # fmt: skip
 def test_who_has_another_number_now_is_called_there(tmp_path: Path, words: str, phone: str) -> None:
     with station(tmp_path) as office:
